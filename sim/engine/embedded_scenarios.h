@@ -1,0 +1,10 @@
+// scenarios/*.yaml, compiled in (gpuward_embed).
+#pragma once
+
+#include "base/embedded.h"
+
+namespace gpuward {
+
+std::span<const EmbeddedFile> embedded_scenarios();
+
+}  // namespace gpuward

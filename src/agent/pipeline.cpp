@@ -1,0 +1,96 @@
+#include "agent/pipeline.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "diagnosis/fold.h"
+#include "evidence/snapshot_facts.h"
+#include "host/task.h"
+#include "model/facts.h"
+
+namespace gpuward {
+namespace {
+
+// Only the driver itself says for certain; its file is read by the prober.
+Reading flavour_in(const Reading& driver_file) {
+  const auto* text = std::get_if<std::string>(&driver_file.value);
+  if (driver_file.state != Reading::State::value || text == nullptr) {
+    Reading unknown = driver_file;
+    unknown.state = Reading::State::unknown;
+    return unknown;
+  }
+  const bool open = text->find("Open Kernel Module") != std::string::npos;
+  return reading_of(std::string(open ? "open" : "proprietary"),
+                    driver_file.at);
+}
+
+bool is_fact(const Evidence& evidence, std::string_view key) {
+  return evidence.key == key;
+}
+
+Snapshot empty_snapshot(const Host& host, Wall now) {
+  Snapshot snapshot;
+  snapshot.taken_at = now;
+  snapshot.boot_id = boot_id_of(host.self).value_or("");
+  snapshot.hostname =
+      host.evidence.read_word("/proc/sys/kernel/hostname").value_or("");
+  const auto uptime = host.evidence.read_word("/proc/uptime").value_or("");
+  const auto fields = words(uptime);
+  if (!fields.empty()) {
+    snapshot.uptime_seconds = to_double(fields.front()).value_or(0);
+  }
+  return snapshot;
+}
+
+}  // namespace
+
+Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now) {
+  Snapshot snapshot = empty_snapshot(host, now);
+  snapshot.init = survey.init;
+  snapshot.driver_version = survey.driver_version;
+  snapshot.cuda_version = survey.cuda_version;
+  snapshot.nvml_version = survey.nvml_version;
+  snapshot.library_path = survey.library_path;
+  snapshot.gpu_count = survey.gpu_count;
+  snapshot.module_flavour = flavour_in(survey.driver_file);
+  snapshot.gpus = survey.gpus;
+  snapshot.probes = survey.probes;
+  return snapshot;
+}
+
+Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now) {
+  Snapshot snapshot = empty_snapshot(host, now);
+  Probe probe;
+  probe.why = std::move(why);
+  snapshot.probes.push_back(std::move(probe));
+  return snapshot;
+}
+
+bool has_no_nvidia_hardware(const Collection& collection) {
+  const auto value_of = [&](std::string_view key) -> const Value* {
+    const auto found = std::ranges::find_if(
+        collection.evidence,
+        [&](const Evidence& evidence) { return is_fact(evidence, key); });
+    return found != collection.evidence.end() ? &found->value : nullptr;
+  };
+  const Value* gpus = value_of(fact::kPciGpus);
+  const Value* loaded = value_of(fact::kModuleLoaded);
+  const Value* nodes = value_of(fact::kDeviceNodes);
+  return gpus != nullptr && *gpus == Value(int64_t{0}) && loaded != nullptr &&
+         *loaded == Value(false) && nodes != nullptr &&
+         *nodes == Value(int64_t{0});
+}
+
+Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
+                   const Snapshot& snapshot, Wall now) {
+  State state;
+  for (const Evidence& evidence : collection.evidence) {
+    fold(catalogue, state, evidence);
+  }
+  for (const Evidence& evidence : facts_of(snapshot, now)) {
+    fold(catalogue, state, evidence);
+  }
+  return conclude(catalogue, state, collection.gaps, now);
+}
+
+}  // namespace gpuward

@@ -1,0 +1,30 @@
+// The flow of the design, in order: sources → evidence → diagnosis. One set of
+// functions for `doctor`, `status` and the agent.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagnosis/conclude.h"
+#include "evidence/collect.h"
+#include "host/host.h"
+#include "model/snapshot.h"
+#include "probe/survey.h"
+
+namespace gpuward {
+
+// Survey and host identity as one snapshot; without findings.
+Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now);
+
+// No PCI device, no module, no device node of NVIDIA: nothing to probe. False
+// where that could not be read.
+bool has_no_nvidia_hardware(const Collection& collection);
+
+// What a probe would be asked for, where none is to run (`why`: released, …).
+Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now);
+
+// The pure stages over everything that was collected.
+Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
+                   const Snapshot& snapshot, Wall now);
+
+}  // namespace gpuward

@@ -1,0 +1,56 @@
+// read.sock: whoever may open it asks, and is answered from memory. Requests
+// are bounded in size, number and time; a client that does not read its answer
+// costs one descriptor for a few seconds.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/wire.h"
+#include "loop/loop.h"
+
+namespace gpuward {
+
+class Readers {
+ public:
+  // Called when somebody wants a fresh round; the owner answers by calling
+  // answer_all() with it, or answer_late() as time passes.
+  using WantRound = std::function<void()>;
+  // The snapshot as it is now.
+  using Current = std::function<Snapshot()>;
+
+  // Error::busy if an agent answers there already.
+  static Result<std::unique_ptr<Readers>> listen(const Host& host, Loop& loop,
+                                                 Current current,
+                                                 WantRound want_round);
+  ~Readers();
+  Readers(const Readers&) = delete;
+  Readers& operator=(const Readers&) = delete;
+
+  // A round is complete: everybody who waits for one gets it.
+  void answer_all(const Snapshot& snapshot);
+  // Those whose patience is over get what is known.
+  void answer_late(Boot now);
+  bool anybody_waits() const;
+
+ private:
+  struct Client;
+  Readers(Loop& loop, std::string path, Fd socket, Current current,
+          WantRound want_round);
+  void accept_one();
+  void read_from(Client& client);
+  void reply(Client& client, const Snapshot& snapshot);
+  void drop(Client& client);
+
+  Loop& loop_;
+  std::string path_;
+  Fd socket_;
+  Current current_;
+  WantRound want_round_;
+  std::list<Client> clients_;
+};
+
+}  // namespace gpuward

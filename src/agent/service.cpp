@@ -1,0 +1,178 @@
+#include "agent/service.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "agent/merge.h"
+#include "agent/pipeline.h"
+#include "agent/release.h"
+#include "model/fields.h"
+
+namespace gpuward {
+namespace {
+
+constexpr int kTimer = 1;
+constexpr Millis kTick = 1s;
+// A GPU whose persistence mode is off goes to sleep without clients, and each
+// round would wake it for seconds.
+constexpr Millis kSeldom = 5min;
+constexpr Millis kLongestPause = 10min;
+// Longer than any deadline: a round is given up by its calls, not as a whole.
+constexpr Millis kRoundPatience = 10min;
+constexpr Millis kGrace = 300ms;
+
+bool sleeps_without_clients(const Snapshot& snapshot) {
+  return std::ranges::any_of(snapshot.gpus, [](const Gpu& gpu) {
+    return reading(gpu, field::kPersistence).value == Value(false);
+  });
+}
+
+bool is_hung(const Snapshot& snapshot) {
+  return std::ranges::any_of(snapshot.probes, [](const Probe& probe) {
+    return probe.state == Probe::State::stuck ||
+           probe.state == Probe::State::waiting;
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
+                                                ServiceOptions options) {
+  TRY_VOID(make_run_dir(host));
+  std::unique_ptr<Service> service(
+      new Service(host, loop, std::move(options)));
+  Service* self = service.get();
+  service->readers_ = TRY(Readers::listen(
+      host, loop, [self] { return self->current(); },
+      [self] {
+        self->next_round_ = BootClock::now();
+        self->set_timer(self->next_round_);
+      }));
+  service->set_timer(BootClock::now());
+  return service;
+}
+
+Service::Service(const Host& host, Loop& loop, ServiceOptions options)
+    : host_(host), loop_(loop), options_(std::move(options)) {
+  last_ = unprobed_snapshot(host_, "no round is complete yet", wall_now());
+}
+
+Service::~Service() {
+  loop_.cancel(kTimer);
+  for (const int fd : watched_) loop_.remove(fd);
+  let_go();
+}
+
+Millis Service::pause_after(int failures, Millis interval) {
+  const int doublings = std::min(failures, 12);
+  return std::min(interval * (1 << doublings), std::max(kLongestPause, interval));
+}
+
+void Service::set_timer(Boot when) {
+  // Fails only when memory ran out; systemd then starts us anew.
+  if (const auto set = loop_.at(kTimer, when, [this] { tick(); }); !set) {
+    std::fprintf(stderr, "gpuward agent: %s\n", set.error().text.c_str());
+    loop_.end();
+  }
+}
+
+void Service::let_go() {
+  if (surveyor_) surveyor_->dispose();
+  surveyor_.reset();
+  if (session_) session_->dismiss(kGrace);
+  session_.reset();
+}
+
+void Service::tick() {
+  const Boot now = BootClock::now();
+  if (const auto released = released_until(host_, wall_now())) {
+    let_go();
+    watch_sockets();
+    publish(unprobed_snapshot(host_, in_words(*released), wall_now()));
+    readers_->answer_all(last_);
+    next_round_ = now;
+  } else if (surveyor_) {
+    step();
+  } else if (now >= next_round_) {
+    begin_round();
+  }
+  readers_->answer_late(BootClock::now());
+  if (surveyor_) {
+    set_timer(surveyor_->wake(BootClock::now()));
+  } else {
+    set_timer(std::min(std::max(next_round_, now), BootClock::now() + kTick));
+  }
+}
+
+void Service::begin_round() {
+  surveyor_.emplace(host_,
+                    probe::SurveyOptions{.patience = kRoundPatience,
+                                         .factor = options_.factor,
+                                         .driver_root = options_.driver_root},
+                    std::exchange(session_, std::nullopt));
+  step();
+}
+
+void Service::step() {
+  const Boot now = BootClock::now();
+  const bool done = surveyor_->step(now);
+  if (done) return finish_round(now);
+  watch_sockets();
+  // A round that takes long must not make the file look like a dead agent's.
+  if (now >= next_write_) publish(current());
+}
+
+void Service::finish_round(Boot now) {
+  Snapshot snapshot = current();
+  const bool hung = is_hung(snapshot);
+  session_ = surveyor_->keep();
+  surveyor_->dispose();
+  surveyor_.reset();
+  watch_sockets();
+  failures_ = hung ? failures_ + 1 : 0;
+  Millis pause = pause_after(failures_, options_.interval);
+  if (!hung && sleeps_without_clients(snapshot)) {
+    if (session_) session_->dismiss(kGrace);
+    session_.reset();
+    pause = std::max(pause, kSeldom);
+  }
+  // A canary is looked at, not asked: that may be as often as a healthy round.
+  if (hung && snapshot.probes.front().task &&
+      snapshot.probes.front().task->where == "kernel") {
+    pause = options_.interval;
+  }
+  next_round_ = now + pause;
+  publish(std::move(snapshot));
+  readers_->answer_all(last_);
+}
+
+// What is known now: of the round under way and, where that has nothing yet,
+// of the last one, with its age.
+Snapshot Service::current() const {
+  if (!surveyor_) return last_;
+  const Boot now = BootClock::now();
+  Snapshot fresh = to_snapshot(host_, surveyor_->result(now), wall_now());
+  keep_old_readings(fresh, last_);
+  return fresh;
+}
+
+void Service::publish(Snapshot snapshot) {
+  last_ = std::move(snapshot);
+  next_write_ = BootClock::now() + std::min(options_.interval, kTick * 5);
+  if (const auto written = write_snapshot(host_, last_); !written) {
+    std::fprintf(stderr, "gpuward agent: %s\n", written.error().text.c_str());
+  }
+}
+
+void Service::watch_sockets() {
+  const std::vector<int> wanted =
+      surveyor_ ? surveyor_->fds() : std::vector<int>();
+  if (wanted == watched_) return;
+  for (const int fd : watched_) loop_.remove(fd);
+  watched_ = wanted;
+  for (const int fd : watched_) {
+    if (!loop_.on_readable(fd, [this] { tick(); })) return;
+  }
+}
+
+}  // namespace gpuward

@@ -1,0 +1,63 @@
+// `gpuward agent`, first form: owns the prober, writes the snapshot file,
+// answers on read.sock.
+//
+// Thread: one, the loop's. The driver's hangs are the prober's; this one only
+// looks at sockets, clocks and its own files.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agent/readers.h"
+#include "host/host.h"
+#include "loop/loop.h"
+#include "probe/survey.h"
+
+namespace gpuward {
+
+struct ServiceOptions {
+  Millis interval = 15s;
+  double factor = 1.0;
+  std::string driver_root;
+};
+
+class Service {
+ public:
+  // `host` and `loop` must outlive it.
+  static Result<std::unique_ptr<Service>> start(const Host& host, Loop& loop,
+                                                ServiceOptions options);
+  // Lets the prober go; a stuck one is left to itself.
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // How long to the next round after `failures` probes in a row that had to be
+  // ended: growing, since each of them is a shock to a sick driver.
+  static Millis pause_after(int failures, Millis interval);
+
+ private:
+  Service(const Host& host, Loop& loop, ServiceOptions options);
+  void tick();
+  void begin_round();
+  void step();
+  void finish_round(Boot now);
+  void let_go();
+  void publish(Snapshot snapshot);
+  Snapshot current() const;
+  void watch_sockets();
+  void set_timer(Boot when);
+
+  const Host& host_;
+  Loop& loop_;
+  ServiceOptions options_;
+  std::unique_ptr<Readers> readers_;
+  std::optional<probe::Surveyor> surveyor_;
+  std::optional<probe::Session> session_;  // healthy, between two rounds
+  std::vector<int> watched_;
+  Snapshot last_;
+  Boot next_round_{};
+  Boot next_write_{};
+  int failures_ = 0;
+};
+
+}  // namespace gpuward

@@ -1,0 +1,79 @@
+#include "base/time.h"
+
+#include <fmt/core.h>
+#include <time.h>
+
+namespace gpuward {
+
+Boot BootClock::now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return Boot(std::chrono::duration_cast<Millis>(
+      std::chrono::seconds(now.tv_sec) +
+      std::chrono::nanoseconds(now.tv_nsec)));
+}
+
+Wall wall_now() {
+  return std::chrono::floor<Millis>(std::chrono::system_clock::now());
+}
+
+std::string to_iso(Wall when) {
+  const auto count = when.time_since_epoch().count();
+  const auto seconds = static_cast<time_t>(
+      std::chrono::floor<std::chrono::seconds>(when.time_since_epoch())
+          .count());
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  const auto millis = ((count % 1000) + 1000) % 1000;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec, millis);
+}
+
+std::optional<Wall> from_iso(std::string_view text) {
+  tm parts{};
+  const std::string copy(text);
+  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  long millis = 0;
+  if (*rest == '.') {
+    int digits = 0;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest) {
+      if (++digits <= 3) millis = millis * 10 + (*rest - '0');
+    }
+    for (; digits < 3; ++digits) millis *= 10;
+  }
+  if (std::string_view(rest) != "Z") return std::nullopt;
+  return Wall(std::chrono::seconds(::timegm(&parts))) + Millis(millis);
+}
+
+std::string to_clock(Wall when) {
+  const auto seconds = static_cast<time_t>(
+      std::chrono::floor<std::chrono::seconds>(when.time_since_epoch())
+          .count());
+  tm parts{};
+  ::localtime_r(&seconds, &parts);
+  return fmt::format("{:02}:{:02}:{:02}", parts.tm_hour, parts.tm_min,
+                     parts.tm_sec);
+}
+
+std::string to_words(Millis duration) {
+  const long long ms = duration.count();
+  if (ms < 0) return "0 ms";
+  if (ms < 1000) return fmt::format("{} ms", ms);
+  if (ms < 10'000) return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000.0);
+  const long long seconds = ms / 1000;
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  const long long minutes = seconds / 60;
+  if (minutes < 120) return fmt::format("{} min", minutes);
+  const long long hours = minutes / 60;
+  if (hours < 48) {
+    return minutes % 60 == 0
+               ? fmt::format("{} h", hours)
+               : fmt::format("{} h {} min", hours, minutes % 60);
+  }
+  return hours % 24 == 0 ? fmt::format("{} d", hours / 24)
+                         : fmt::format("{} d {} h", hours / 24, hours % 24);
+}
+
+}  // namespace gpuward

@@ -1,0 +1,31 @@
+#include "base/time.h"
+
+#include <gtest/gtest.h>
+
+namespace gpuward {
+namespace {
+
+TEST(Time, IsoThereAndBack) {
+  const Wall when = Wall(Millis(1769314270999));
+  EXPECT_EQ(to_iso(when), "2026-01-25T04:11:10.999Z");
+  EXPECT_EQ(from_iso(to_iso(when)), when);
+  EXPECT_EQ(from_iso("2026-01-25T04:11:10Z"), when - 999ms);
+  EXPECT_EQ(from_iso("yesterday"), std::nullopt);
+  EXPECT_EQ(from_iso("2026-01-25T04:11:10+01:00"), std::nullopt);
+}
+
+TEST(Time, InWords) {
+  EXPECT_EQ(to_words(850ms), "850 ms");
+  EXPECT_EQ(to_words(2300ms), "2.3 s");
+  EXPECT_EQ(to_words(12min), "12 min");
+  EXPECT_EQ(to_words(150min), "2 h 30 min");
+  EXPECT_EQ(to_words(122h), "5 d 2 h");
+}
+
+TEST(Time, BootClockDoesNotGoBack) {
+  const Boot before = BootClock::now();
+  EXPECT_LE(before, BootClock::now());
+}
+
+}  // namespace
+}  // namespace gpuward

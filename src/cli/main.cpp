@@ -1,0 +1,37 @@
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/options.h"
+#include "probe/prober.h"
+
+namespace gpuward::cli {
+namespace {
+
+struct Run {
+  int operator()(const Done& done) const { return done.exit_code; }
+  int operator()(const DoctorOptions& options) const { return doctor(options); }
+  int operator()(const StatusOptions& options) const { return status(options); }
+  int operator()(const ExplainOptions& options) const {
+    return explain(options);
+  }
+  int operator()(const AgentOptions& options) const { return agent(options); }
+  int operator()(const ReleaseOptions& options) const {
+    return release(options);
+  }
+  int operator()(const SimOptions& options) const { return sim(options); }
+};
+
+}  // namespace
+}  // namespace gpuward::cli
+
+int main(int argc, char** argv) {
+  // The prober is this program again (probe/launch.h). It never meets the
+  // command line's parser.
+  const std::vector<std::string> arguments(argv, argv + argc);
+  if (arguments.size() > 1 && arguments[1] == gpuward::probe::kProberVerb) {
+    const auto settings = gpuward::probe::from_arguments(arguments);
+    return settings ? gpuward::probe::run_prober(*settings) : 64;
+  }
+  return std::visit(gpuward::cli::Run{}, gpuward::cli::parse(argc, argv));
+}

@@ -1,0 +1,49 @@
+#include "cli/node.h"
+
+#include <cstdlib>
+
+#include "agent/pipeline.h"
+#include "agent/release.h"
+#include "agent/wire.h"
+#include "base/text.h"
+
+namespace gpuward::cli {
+namespace {
+
+// The agent answers within the patience; this is for the way.
+constexpr Millis kForTheWay = 500ms;
+
+}  // namespace
+
+double deadline_factor() {
+  const char* text =
+      ::getenv("GPUWARD_DEADLINE_FACTOR");  // NOLINT(concurrency-mt-unsafe)
+  return text != nullptr ? to_double(text).value_or(1.0) : 1.0;
+}
+
+Result<Host> open_host(const Common& common) {
+  return Host::open({.root = common.root, .run_dir = common.run_dir});
+}
+
+Look look_at(const Host& host, const Common& common, Millis patience,
+             const probe::OnWait& on_wait) {
+  const Boot started = BootClock::now();
+  auto answer = ask_agent(host, {.fresh = true, .patience = patience},
+                          patience + kForTheWay);
+  if (answer) return {std::move(*answer), true};
+  if (const auto released = released_until(host, wall_now())) {
+    return {unprobed_snapshot(host, in_words(*released), wall_now()), false};
+  }
+  // An agent that takes connections and does not answer has used the patience
+  // up; its prober's record still tells what it is in.
+  const Millis left = patience - (BootClock::now() - started);
+  const auto survey = probe::run_survey(
+      host,
+      {.patience = std::max(left, Millis(0)),
+       .factor = deadline_factor(),
+       .driver_root = common.driver_root},
+      on_wait);
+  return {to_snapshot(host, survey, wall_now()), false};
+}
+
+}  // namespace gpuward::cli

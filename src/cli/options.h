@@ -1,0 +1,78 @@
+// What the command line asked for: one plain struct per verb. Filled in by
+// parse.cpp, the only file that knows CLI11.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "cli/sim.h"
+
+namespace gpuward::cli {
+
+struct Common {
+  std::string root;         // --root
+  std::string run_dir;      // --run-dir
+  std::string driver_root;  // --driver-root
+  bool json = false;
+};
+
+struct DoctorOptions {
+  Common common;
+  Millis patience = 10s;
+  std::vector<std::string> logs;
+  std::vector<std::string> facts;
+};
+
+struct StatusOptions {
+  Common common;
+  Millis patience = 10s;
+  bool list = false;  // -L
+};
+
+struct ExplainOptions {
+  Common common;
+  std::vector<std::string> words;
+};
+
+struct AgentOptions {
+  Common common;
+  Millis interval = 15s;
+};
+
+struct ReleaseOptions {
+  Common common;
+  Millis duration = 10min;
+  bool end = false;
+};
+
+// --version and --help are answered while parsing.
+struct Done {
+  int exit_code = 0;
+};
+
+using Options = std::variant<Done, DoctorOptions, StatusOptions, ExplainOptions,
+                             AgentOptions, ReleaseOptions, SimOptions>;
+
+// Exit codes (sysexits.h for the last).
+inline constexpr int kHealthy = 0;
+inline constexpr int kWarning = 1;
+inline constexpr int kFault = 2;
+inline constexpr int kUnknown = 3;
+inline constexpr int kWrongUsage = 64;
+
+// Prints help and complaints itself.
+Options parse(int argc, char** argv);
+
+// The verbs, one file each: an exit code.
+int doctor(const DoctorOptions& options);
+int status(const StatusOptions& options);
+int explain(const ExplainOptions& options);
+int agent(const AgentOptions& options);
+int release(const ReleaseOptions& options);
+
+// Shortens every deadline of the prober, for tests: $GPUWARD_DEADLINE_FACTOR.
+double deadline_factor();
+
+}  // namespace gpuward::cli

@@ -1,0 +1,218 @@
+// The command line, by CLI11, which is included here and nowhere else.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+
+#include "cli/options.h"
+
+namespace gpuward::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "gpuward keeps the GPUs of this machine usable: it says why NVML, "
+    "nvidia-smi,\na GPU container or a GPU pod fails or hangs, and never hangs "
+    "itself.";
+
+constexpr const char* kExitCodes =
+    "Exit codes of doctor: 0 healthy or no NVIDIA hardware, 1 warning, 2 fault,"
+    "\n3 could not tell, 64 wrong usage.";
+
+// "30s", "1.5m", "250ms"; a plain number is seconds. Throws CLI11's error for
+// anything else, which the caller of parse() sees as wrong usage.
+Millis duration(const std::string& text) {
+  static const std::map<std::string, double> kUnits = {
+      {"", 1000}, {"ms", 1},      {"s", 1000},
+      {"m", 6e4}, {"min", 6e4},   {"h", 3.6e6}, {"d", 8.64e7}};
+  size_t used = 0;
+  double number = -1;
+  try {
+    number = std::stod(text, &used);
+  } catch (const std::exception&) {
+    number = -1;
+  }
+  const auto unit = kUnits.find(text.substr(used));
+  if (number < 0 || number > 1e9 || unit == kUnits.end()) {
+    throw CLI::ValidationError(
+        "'" + text + "' is no duration: write 10s, 500ms, 5m or 1h");
+  }
+  return Millis(static_cast<Millis::rep>(number * unit->second));
+}
+
+struct Parsed {
+  Common common;
+  DoctorOptions doctor;
+  StatusOptions status;
+  ExplainOptions explain;
+  AgentOptions agent;
+  ReleaseOptions release;
+  SimOptions sim;
+};
+
+CLI::Option* add_duration(CLI::App& verb, const char* name, Millis& out,
+                          const char* about) {
+  return verb
+      .add_option_function<std::string>(
+          name, [&out](const std::string& text) { out = duration(text); },
+          about)
+      ->type_name("TIME")
+      ->default_str(to_words(out));
+}
+
+void add_common(CLI::App& verb, Common& common) {
+  verb.add_flag("--json", common.json, "print JSON (stable; additions only)");
+  verb.add_option("--root", common.root,
+                  "diagnose the machine whose root is DIR")
+      ->type_name("DIR");
+  verb.add_option("--run-dir", common.run_dir,
+                  "where gpuward keeps its own state")
+      ->type_name("DIR")
+      ->default_str("/run/gpuward");
+}
+
+void add_driver_root(CLI::App& verb, Common& common) {
+  verb.add_option("--driver-root", common.driver_root,
+                  "look for the driver's library only below DIR")
+      ->type_name("DIR");
+}
+
+CLI::App* add_doctor(CLI::App& app, DoctorOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "doctor", "why does it not work? On this machine, or from logs");
+  add_common(*verb, options.common);
+  add_driver_root(*verb, options.common);
+  add_duration(*verb, "--patience", options.patience,
+               "how long to wait for the driver at most");
+  verb->add_option("--log", options.logs,
+                   "read logs or reports of another machine ('-': standard "
+                   "input); then nothing local is read")
+      ->type_name("FILE");
+  verb->add_option("--fact", options.facts,
+                   "what is known of that machine (driver=570.158.01, "
+                   "gpu=H20, uptime_days=66)")
+      ->type_name("KEY=VALUE");
+  verb->footer(kExitCodes);
+  return verb;
+}
+
+CLI::App* add_status(CLI::App& app, StatusOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "status", "the GPUs and what they say, with the age of each reading");
+  add_common(*verb, options.common);
+  add_driver_root(*verb, options.common);
+  verb->add_flag("-L,--list", options.list,
+                 "one line per GPU and MIG device, as nvidia-smi -L");
+  add_duration(*verb, "--patience", options.patience,
+               "how long to wait for the driver at most");
+  return verb;
+}
+
+CLI::App* add_explain(CLI::App& app, ExplainOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "explain",
+      "what does it mean? A fault id, 'Xid 79', an NVML return, a log line");
+  verb->add_flag("--json", options.common.json, "print JSON");
+  verb->add_option("words", options.words, "what to explain")->required();
+  return verb;
+}
+
+CLI::App* add_agent(CLI::App& app, AgentOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "agent", "stay, probe in rounds, write the snapshot, answer others");
+  add_common(*verb, options.common);
+  add_driver_root(*verb, options.common);
+  add_duration(*verb, "--interval", options.interval, "between two rounds");
+  return verb;
+}
+
+CLI::App* add_release(CLI::App& app, ReleaseOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "release", "let go of the driver, before a reset, MIG change or upgrade");
+  add_common(*verb, options.common);
+  add_duration(*verb, "--for", options.duration,
+               "nobody probes again before that");
+  verb->add_flag("--end", options.end, "probing may go on now");
+  return verb;
+}
+
+void add_sim_node(CLI::App& sim, const char* name, SimOptions::Verb verb,
+                  const char* about, SimOptions& options) {
+  CLI::App* sub = sim.add_subcommand(name, about);
+  sub->callback([&options, verb] { options.verb = verb; });
+  sub->add_option("--dir", options.dir, "the node's folder")->type_name("DIR");
+  if (verb == SimOptions::Verb::run || verb == SimOptions::Verb::start) {
+    sub->add_option("scenario", options.scenario,
+                    "a name of `sim list`, or a file")
+        ->type_name("SCENARIO")
+        ->required();
+  }
+  if (verb == SimOptions::Verb::run) {
+    sub->add_option("command", options.command,
+                    "what to run on the node, after --")
+        ->type_name("CMD");
+  }
+}
+
+CLI::App* add_sim(CLI::App& app, SimOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "sim", "a simulated node: GPUs, driver and faults without hardware");
+  verb->require_subcommand(1);
+  CLI::App* list = verb->add_subcommand("list", "the scenarios");
+  list->callback([&options] { options.verb = SimOptions::Verb::list; });
+  list->add_flag("--json", options.json, "print JSON");
+  add_sim_node(*verb, "run", SimOptions::Verb::run,
+               "run a command on a node of its own, then remove the node",
+               options);
+  add_sim_node(*verb, "start", SimOptions::Verb::start,
+               "start a node that stays; prints what to export", options);
+  add_sim_node(*verb, "stop", SimOptions::Verb::stop, "end a started node",
+               options);
+  CLI::App* inject = verb->add_subcommand(
+      "inject", "add faults to a running node, or lift them");
+  inject->callback([&options] { options.verb = SimOptions::Verb::inject; });
+  inject->add_option("--dir", options.dir, "the node's folder")
+      ->type_name("DIR")
+      ->default_str("$GPUWARD_SIM");
+  inject->add_option("fault", options.faults, "what to add")
+      ->type_name("FAULT");
+  inject->add_option("--clear", options.clear, "lift these, or 'all'")
+      ->type_name("ID");
+  inject->add_flag("--list", options.list_faults, "the faults by id");
+  inject->add_flag("--json", options.json, "print JSON");
+  inject->footer(std::string(sim_inject_help()));
+  return verb;
+}
+
+Options chosen(const CLI::App& app, Parsed& parsed) {
+  if (app.got_subcommand("doctor")) return parsed.doctor;
+  if (app.got_subcommand("status")) return parsed.status;
+  if (app.got_subcommand("explain")) return parsed.explain;
+  if (app.got_subcommand("agent")) return parsed.agent;
+  if (app.got_subcommand("release")) return parsed.release;
+  return parsed.sim;
+}
+
+}  // namespace
+
+Options parse(int argc, char** argv) {
+  Parsed parsed;
+  CLI::App app(kAbout, "gpuward");
+  app.set_version_flag("--version", "gpuward " GPUWARD_VERSION);
+  app.set_help_all_flag("--help-all", "help of every verb");
+  app.require_subcommand(1);
+  app.footer("gpuward VERB --help says more. " + std::string(kExitCodes));
+  add_doctor(app, parsed.doctor);
+  add_status(app, parsed.status);
+  add_explain(app, parsed.explain);
+  add_agent(app, parsed.agent);
+  add_release(app, parsed.release);
+  add_sim(app, parsed.sim);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return Done{code == 0 ? 0 : kWrongUsage};
+  }
+  return chosen(app, parsed);
+}
+
+}  // namespace gpuward::cli

@@ -1,0 +1,77 @@
+// gpuward release: let go of the driver.
+#include "agent/release.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "cli/node.h"
+#include "cli/options.h"
+#include "cli/screen.h"
+#include "probe/ending.h"
+#include "probe/slot.h"
+
+namespace gpuward::cli {
+namespace {
+
+constexpr Millis kGrace = 2s;
+constexpr Millis kLook = 50ms;
+
+// A running agent sees the file within a second and lets its prober go; what
+// belongs to nobody is asked to end. True once the slot is free.
+bool is_let_go(const Host& host, int slot) {
+  const Boot deadline = BootClock::now() + 2 * kGrace;
+  while (BootClock::now() < deadline) {
+    const auto holder = probe::holder_of(host, slot);
+    if (!holder) return true;
+    if (holder->progress && !holder->owner_alive) {
+      probe::end_prober(host, holder->progress->pid,
+                        holder->progress->start_time, kGrace);
+    }
+    ::poll(nullptr, 0, static_cast<int>(kLook.count()));
+  }
+  return false;
+}
+
+int report(const Host& host, const Released& released) {
+  for (int slot = 1; slot <= probe::kSlots; ++slot) {
+    if (is_let_go(host, slot)) continue;
+    const auto holder = probe::holder_of(host, slot);
+    const bool known = holder && holder->progress;
+    complain(fmt::format(
+        "a probe still holds the driver ({}): a reset or a reload will fail "
+        "while it is there; `gpuward doctor` says more",
+        known ? "process " + std::to_string(holder->progress->pid)
+              : "of another user"));
+    return kWarning;
+  }
+  fmt::print("the driver is let go until {}; `gpuward release --end` ends it\n",
+             to_clock(released.until));
+  return kHealthy;
+}
+
+}  // namespace
+
+int release(const ReleaseOptions& options) {
+  const auto host = open_host(options.common);
+  if (!host) {
+    complain(host.error().text);
+    return kUnknown;
+  }
+  if (options.end) {
+    if (const auto ended = end_release(*host); !ended) {
+      complain(ended.error().text);
+      return kUnknown;
+    }
+    fmt::print("probing may go on\n");
+    return kHealthy;
+  }
+  const Released released{wall_now() + options.duration, ::getpid()};
+  if (const auto written = write_release(*host, released); !written) {
+    complain(written.error().text + " (run as root)");
+    return kUnknown;
+  }
+  return report(*host, released);
+}
+
+}  // namespace gpuward::cli

@@ -1,0 +1,186 @@
+#include "cli/report.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/options.h"
+#include "model/json.h"
+
+namespace gpuward::cli {
+namespace {
+
+constexpr size_t kTextWidth = 92;
+
+struct Mark {
+  std::string_view sign;
+  Colour colour;
+};
+
+Mark mark_of(Severity severity) {
+  switch (severity) {
+    case Severity::fault: return {"✖", Colour::red};
+    case Severity::warning: return {"▲", Colour::yellow};
+    case Severity::info: return {"·", Colour::plain};
+  }
+  return {"·", Colour::plain};
+}
+
+// Columns, not bytes: continuation bytes of UTF-8 take no place.
+size_t width_of(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+// "    label     text", further lines of the text under the first.
+void print_row(const Screen& screen, std::string_view label,
+               std::string_view text, std::string_view tail = {}) {
+  constexpr size_t kIndent = 14;
+  std::string line = fmt::format("    {:<10}", label);
+  size_t column = kIndent;
+  const auto flush = [&] {
+    screen.print(line + "\n");
+    line = std::string(kIndent, ' ');
+    column = kIndent;
+  };
+  for (const std::string_view word : words(text)) {
+    const size_t width = width_of(word) + 1;
+    if (column + width > kTextWidth + kIndent && column > kIndent) flush();
+    line += fmt::format("{} ", word);
+    column += width;
+  }
+  if (!tail.empty()) line += screen.paint(fmt::format(" [{}]", tail), Colour::faint);
+  flush();
+}
+
+std::string where_of(const Evidence& evidence) {
+  if (evidence.file.empty()) return evidence.source;
+  if (evidence.line == 0) return evidence.file;
+  return fmt::format("{}:{}", evidence.file, evidence.line);
+}
+
+void print_rows(const Screen& screen, std::string_view label,
+                const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) {
+    print_row(screen, label, text);
+    label = "";
+  }
+}
+
+std::string_view label_of(const Remedy& remedy) {
+  return remedy.applies_by == Remedy::AppliesBy::repair ? "repair" : "do";
+}
+
+std::string in_words(const Remedy& remedy) {
+  if (remedy.disrupts == Remedy::Disrupts::nothing) return remedy.text;
+  return fmt::format("{} (disrupts the {})", remedy.text,
+                     name_of(remedy.disrupts));
+}
+
+void print_since(const Screen& screen, const Finding& finding, Wall now) {
+  if (!finding.since) return;
+  print_row(screen, "since",
+            fmt::format("{} ago ({})", to_words(now - *finding.since),
+                        to_clock(*finding.since)));
+}
+
+void print_finding(const Screen& screen, const Finding& finding, Wall now) {
+  const Mark mark = mark_of(finding.severity);
+  std::string title = finding.title;
+  if (const std::string about = gpuward::in_words(finding.subject);
+      !about.empty()) {
+    title = about + ": " + title;
+  }
+  screen.print(fmt::format(
+      "\n{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
+      screen.paint(finding.id, Colour::bold), printable(title),
+      screen.paint(name_of(finding.confidence), Colour::faint)));
+  print_since(screen, finding, now);
+  std::string_view label = "because";
+  for (const Evidence& evidence : finding.evidence) {
+    print_row(screen, label, printable(evidence.text, 400), where_of(evidence));
+    label = "";
+  }
+  label = "follows";
+  for (const Consequence& consequence : finding.consequences) {
+    print_row(screen, label, printable(consequence.text), consequence.id);
+    label = "";
+  }
+  print_rows(screen, "to settle", finding.settle);
+  for (const Remedy& remedy : finding.remedies) {
+    print_row(screen, label_of(remedy), in_words(remedy));
+  }
+}
+
+void print_checks(const Screen& screen, const Checks& checks) {
+  std::string line = fmt::format("\n{} {} passed", screen.paint("✔", Colour::green),
+                                 checks.passed);
+  if (checks.failed > 0) line += fmt::format("   ✖ {} failed", checks.failed);
+  if (!checks.unknown.empty()) {
+    line += fmt::format("   ? {} unknown:", checks.unknown.size());
+  }
+  screen.print(line + "\n");
+  for (const UnknownCheck& check : checks.unknown) {
+    print_row(screen, "?", fmt::format("{}: {}", check.id, printable(check.why)));
+  }
+}
+
+size_t check_count(const Checks& checks) {
+  return static_cast<size_t>(checks.passed + checks.failed) +
+         checks.unknown.size();
+}
+
+}  // namespace
+
+Json report_json(const Patient& patient, const Diagnosis& diagnosis) {
+  Json out = Json::object();
+  out.set("schema", 1);
+  out.set("host", patient.host);
+  out.set("verdict", name_of(verdict_of(diagnosis)));
+  Json findings = Json::array();
+  for (const Finding& finding : diagnosis.findings) {
+    findings.push(to_json(finding));
+  }
+  out.set("findings", std::move(findings));
+  out.set("checks", to_json(diagnosis.checks));
+  Json probes = Json::array();
+  for (const Probe& probe : patient.probes) probes.push(to_json(probe));
+  out.set("probes", std::move(probes));
+  Json tasks = Json::array();
+  for (const StuckTask& task : patient.other_tasks) tasks.push(to_json(task));
+  out.set("other_tasks", std::move(tasks));
+  return out;
+}
+
+void print_report(const Screen& screen, const Patient& patient,
+                  const Diagnosis& diagnosis, Wall now) {
+  std::string head = screen.paint(printable(patient.name), Colour::bold);
+  for (const std::string& about : patient.about) {
+    head += " · " + printable(about);
+  }
+  if (!patient.has_hardware) {
+    screen.print(head + "\nno NVIDIA hardware here: no such PCI device, no "
+                        "module, no device node\n");
+    return;
+  }
+  head += fmt::format(" · {} checks in {}", check_count(diagnosis.checks),
+                      to_words(patient.took));
+  screen.print(head + "\n");
+  for (const Finding& finding : diagnosis.findings) {
+    print_finding(screen, finding, now);
+  }
+  print_checks(screen, diagnosis.checks);
+}
+
+int exit_code_of(const Diagnosis& diagnosis) {
+  switch (verdict_of(diagnosis)) {
+    case Verdict::healthy: return kHealthy;
+    case Verdict::warning: return kWarning;
+    case Verdict::fault: return kFault;
+    case Verdict::unknown: return kUnknown;
+  }
+  return kUnknown;
+}
+
+}  // namespace gpuward::cli

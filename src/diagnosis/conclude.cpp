@@ -1,0 +1,222 @@
+#include "diagnosis/conclude.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "base/text.h"
+#include "diagnosis/weigh.h"
+
+namespace gpuward {
+namespace {
+
+struct Found {
+  Finding finding;
+  const Fault* fault = nullptr;
+  uint64_t order = 0;  // of its first line, where it rests on one
+  bool consequence = false;
+};
+
+uint64_t first_line_of(const Weighed& weighed) {
+  uint64_t order = UINT64_MAX;
+  for (const auto& [index, by_gpu] : weighed.scene.state.hits) {
+    const Signature& signature = weighed.scene.catalogue.signatures[index];
+    if (signature.fault != weighed.fault->id) continue;
+    for (const auto& [gpu, hits] : by_gpu) {
+      if (!weighed.scene.gpu.empty() && gpu != weighed.scene.gpu) continue;
+      order = std::min(order, hits.first.order);
+    }
+  }
+  return order == UINT64_MAX ? 0 : order;
+}
+
+// "GPU 0" as the driver counts, or no name at all: which address that is
+// cannot be told, so it may be any.
+bool is_vague(const Subject& gpu) {
+  return gpu.name.empty() || gpu.name.starts_with("GPU");
+}
+
+bool same_place(const Subject& root, const Subject& other) {
+  if (root.kind != Subject::Kind::gpu || other.kind != Subject::Kind::gpu) {
+    return true;
+  }
+  return is_vague(root) || is_vague(other) || root.name == other.name;
+}
+
+// The same fault, once with the GPU's address and once without.
+bool repeats(const Found& root, const Found& other) {
+  return root.finding.id == other.finding.id &&
+         root.finding.subject.kind == Subject::Kind::gpu &&
+         !is_vague(root.finding.subject) && is_vague(other.finding.subject);
+}
+
+const Explains* explanation(const Found& root, const Found& other) {
+  if (root.finding.confidence == Confidence::possible) return nullptr;
+  if (root.finding.severity < other.finding.severity) return nullptr;
+  if (!same_place(root.finding.subject, other.finding.subject)) return nullptr;
+  for (const Explains& one : root.fault->explains) {
+    if (one.id != other.finding.id) continue;
+    if (one.later_only && other.order != 0 && other.order < root.order) {
+      return nullptr;
+    }
+    return &one;
+  }
+  return nullptr;
+}
+
+// Moves what merely follows from another finding under that finding.
+void list_under_roots(std::vector<Found>& found) {
+  for (Found& root : found) {
+    if (root.consequence) continue;
+    for (Found& other : found) {
+      if (&other == &root || other.consequence) continue;
+      if (repeats(root, other)) other.consequence = true;
+      const Explains* why = explanation(root, other);
+      if (why == nullptr) continue;
+      other.consequence = true;
+      const std::string text =
+          why->text.empty() ? other.finding.title : why->text;
+      root.finding.consequences.push_back({other.finding.id, text});
+      for (const Consequence& one : other.finding.consequences) {
+        root.finding.consequences.push_back(one);
+      }
+    }
+  }
+}
+
+bool worse(const Found& left, const Found& right) {
+  const auto key = [](const Found& one) {
+    return std::tuple(-static_cast<int>(one.finding.severity),
+                      -static_cast<int>(one.finding.confidence),
+                      one.fault->rank, one.finding.id,
+                      one.finding.subject.name);
+  };
+  return key(left) < key(right);
+}
+
+std::string in_words(const std::vector<std::string>& missing) {
+  std::set<std::string> seen;
+  std::string words;
+  for (const std::string& one : missing) {
+    if (!seen.insert(one).second) continue;
+    if (!words.empty()) words += "; ";
+    words += one;
+  }
+  return words;
+}
+
+UnknownCheck unknown_check(const Weighed& weighed, Severity worst,
+                           bool anything) {
+  const Severity could = weighed.open_rule->severity.value_or(
+      weighed.fault->severity);
+  UnknownCheck check{weighed.fault->id, in_words(weighed.missing), true};
+  check.matters = could != Severity::info && (!anything || could > worst);
+  if (weighed.fault->moot &&
+      judge(weighed.scene, *weighed.fault->moot).truth == Truth::yes) {
+    check.matters = false;
+  }
+  return check;
+}
+
+void count_checks(const std::vector<std::vector<Weighed>>& weighed,
+                  Severity worst, Diagnosis& diagnosis) {
+  for (const auto& subjects : weighed) {
+    const auto held = [](const Weighed& one) { return one.rule != nullptr; };
+    const auto open = [](const Weighed& one) {
+      return one.open_rule != nullptr;
+    };
+    if (std::ranges::any_of(subjects, held)) {
+      ++diagnosis.checks.failed;
+      continue;
+    }
+    const auto first = std::ranges::find_if(subjects, open);
+    if (first == subjects.end()) {
+      ++diagnosis.checks.passed;
+      continue;
+    }
+    diagnosis.checks.unknown.push_back(
+        unknown_check(*first, worst, !diagnosis.findings.empty()));
+  }
+}
+
+std::vector<std::vector<Weighed>> weigh_all(const Catalogue& catalogue,
+                                            const State& state,
+                                            const std::vector<Gap>& gaps) {
+  std::vector<std::vector<Weighed>> all;
+  for (const Fault& fault : catalogue.faults) {
+    auto weighed = weigh(catalogue, fault, state, gaps);
+    if (!weighed.empty()) all.push_back(std::move(weighed));
+  }
+  return all;
+}
+
+std::vector<Found> find_all(const std::vector<std::vector<Weighed>>& weighed,
+                            Wall now) {
+  std::vector<Found> found;
+  for (const auto& subjects : weighed) {
+    for (const Weighed& one : subjects) {
+      if (one.rule == nullptr) continue;
+      found.push_back({finding_from(one, now), one.fault, first_line_of(one)});
+    }
+  }
+  std::ranges::sort(found, worse);
+  list_under_roots(found);
+  return found;
+}
+
+}  // namespace
+
+Diagnosis conclude(const Catalogue& catalogue, const State& state,
+                   const std::vector<Gap>& gaps, Wall now) {
+  const auto weighed = weigh_all(catalogue, state, gaps);
+  Diagnosis diagnosis;
+  Severity worst = Severity::info;
+  for (Found& one : find_all(weighed, now)) {
+    if (one.consequence) continue;
+    worst = std::max(worst, one.finding.severity);
+    diagnosis.findings.push_back(std::move(one.finding));
+  }
+  count_checks(weighed, worst, diagnosis);
+  return diagnosis;
+}
+
+Result<Why> why(const Catalogue& catalogue, const State& state,
+                const std::vector<Gap>& gaps, std::string_view id) {
+  const Fault* fault = catalogue.find(id);
+  if (fault == nullptr) {
+    std::vector<std::string> ids;
+    for (const Fault& one : catalogue.faults) ids.push_back(one.id);
+    const auto near = nearest(id, ids);
+    return fail(Error::Kind::not_found,
+                fmt::format("there is no fault '{}'{}", id,
+                            near ? "; did you mean '" + *near + "'?"
+                                 : std::string()));
+  }
+  Why answer;
+  answer.id = fault->id;
+  answer.title = fault->title;
+  if (fault->applies) {
+    const Scene node{catalogue, *fault, state, gaps, ""};
+    answer.applies = judge(node, *fault->applies).truth;
+  }
+  for (const Weighed& one : weigh(catalogue, *fault, state, gaps)) {
+    Why::ForSubject subject{one.subject, {}};
+    for (const Rule& rule : fault->rules) {
+      subject.rules.emplace_back(rule.confidence, judge(one.scene, rule.when));
+    }
+    answer.found = answer.found || one.rule != nullptr;
+    answer.subjects.push_back(std::move(subject));
+  }
+  for (const Finding& root : conclude(catalogue, state, gaps, Wall{}).findings) {
+    for (const Consequence& one : root.consequences) {
+      if (one.id == id && answer.explained_by.empty()) {
+        answer.explained_by = root.id;
+      }
+    }
+  }
+  return answer;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,28 @@
+// `gpuward explain`: what the catalogue knows of a word or a pasted line.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "diagnosis/catalogue.h"
+
+namespace gpuward {
+
+struct Explanation {
+  // "fault", "xid", "nvml-return", "line"; "nothing" where nothing is known.
+  std::string kind = "nothing";
+  std::string title;
+  std::vector<std::string> paragraphs;
+  std::vector<std::string> faults;  // ids of the entries that it points at
+  std::vector<Remedy> remedies;     // of a fault
+  std::vector<std::string> sources;
+};
+
+// `words`: a fault's id, "Xid 79", an NVML return by name, number or text, or
+// a line of a log.
+Explanation explain(const Catalogue& catalogue, std::string_view words);
+Json to_json(const Explanation& explanation);
+
+}  // namespace gpuward

@@ -1,0 +1,166 @@
+#include "diagnosis/fold.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace gpuward {
+namespace {
+
+constexpr size_t kSampleBytes = 2048;
+
+// Who may have printed a line of `source`; a plain log may hold anything.
+bool may_print(const Signature& signature, std::string_view source) {
+  if (signature.source == "kernel") return source != "kubelet-log";
+  if (signature.source == "kubelet") return source != "kernel-log";
+  return true;
+}
+
+std::string capture(const Captures& captures, std::string_view name) {
+  for (const auto& [key, value] : captures) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+// The GPU's address, if any pattern that matches the line found one.
+std::string address_in(const Catalogue& catalogue,
+                       const std::vector<size_t>& matched,
+                       std::string_view line) {
+  for (const size_t index : matched) {
+    const auto gpu = capture(catalogue.patterns.captures(index, line), "gpu");
+    if (gpu.find(':') != std::string::npos) return gpu;
+  }
+  return {};
+}
+
+std::string subject_of(const Evidence& evidence, const Captures& captures,
+                       const std::string& address) {
+  const std::string gpu = address.empty() ? capture(captures, "gpu") : address;
+  if (!gpu.empty()) return gpu_address(gpu);
+  if (evidence.subject.kind == Subject::Kind::gpu) return evidence.subject.name;
+  return {};
+}
+
+// The entry for `name`, or nullptr once there are too many: hostile logs may
+// name any number of GPUs.
+template <typename Map>
+auto* slot(Map& map, const std::string& name, size_t limit) {
+  const auto found = map.find(name);
+  if (found != map.end()) return &found->second;
+  if (map.size() >= limit) return static_cast<decltype(&found->second)>(nullptr);
+  return &map[name];
+}
+
+void count(Hits& hits, const Sample& sample) {
+  if (hits.count++ == 0) hits.first = sample;
+  hits.last = sample;
+  if (hits.samples.size() < State::kSamples) hits.samples.push_back(sample);
+}
+
+// The last hit of the signature that this one must follow, if it is near.
+const Sample* opening(const Catalogue& catalogue, const State& state,
+                      const Signature& signature, const Evidence& line) {
+  const auto index = catalogue.signature_index.find(signature.after);
+  if (index == catalogue.signature_index.end()) return nullptr;
+  const auto hits = state.hits.find(index->second);
+  if (hits == state.hits.end()) return nullptr;
+  const Sample* last = nullptr;
+  for (const auto& [gpu, one] : hits->second) {
+    if (last == nullptr || one.last.order > last->order) last = &one.last;
+  }
+  const bool numbered = line.line != 0 && last->line.line != 0;
+  if (numbered && last->line.file != line.file) return nullptr;
+  const int64_t distance =
+      numbered ? line.line - last->line.line
+               : static_cast<int64_t>(state.order - last->order);
+  return distance >= 0 && distance <= signature.within ? last : nullptr;
+}
+
+void fold_line(const Catalogue& catalogue, State& state,
+               const Evidence& evidence) {
+  const auto matched = catalogue.patterns.match(evidence.text);
+  const std::string address = address_in(catalogue, matched, evidence.text);
+  for (const size_t index : matched) {
+    const Signature& signature = catalogue.signatures[index];
+    if (!may_print(signature, evidence.source)) continue;
+    const Sample* before = opening(catalogue, state, signature, evidence);
+    if (!signature.after.empty() && before == nullptr) continue;
+    Sample sample;
+    sample.line = evidence;
+    sample.line.text = printable(trim(evidence.text), kSampleBytes);
+    sample.captures = catalogue.patterns.captures(index, evidence.text);
+    if (before != nullptr) {
+      sample.captures.insert(sample.captures.end(), before->captures.begin(),
+                             before->captures.end());
+    }
+    sample.order = state.order;
+    sample.uptime = kernel_stamp(evidence.text);
+    const std::string subject = subject_of(evidence, sample.captures, address);
+    if (!subject.empty()) {
+      sample.line.subject = {Subject::Kind::gpu, subject};
+    }
+    if (Hits* hits = slot(state.hits[index], subject, State::kSubjects)) {
+      count(*hits, sample);
+    }
+    const std::string key = capture(sample.captures, "key");
+    if (key.empty()) continue;
+    if (Sample* last = slot(state.keyed[index], key, State::kKeys)) {
+      *last = sample;
+    }
+  }
+}
+
+// What a person states outranks what was read.
+bool replaces(const Evidence& later, const Evidence& earlier) {
+  return later.source == "given" || earlier.source != "given";
+}
+
+}  // namespace
+
+std::string gpu_address(std::string_view text) {
+  std::string lower = to_lower(trim(text));
+  if (to_number<int>(lower)) return "GPU " + lower;
+  if (lower.starts_with("pci:")) lower.erase(0, 4);
+  const auto colon = lower.find(':');
+  if (colon == std::string::npos) return std::string(trim(text));
+  if (lower.find(':', colon + 1) == std::string::npos) lower = "0000:" + lower;
+  const auto domain = lower.find(':');
+  while (lower.find(':') > 4 && lower.front() == '0') lower.erase(0, 1);
+  if (domain < 4) lower.insert(0, 4 - domain, '0');
+  const auto dot = lower.rfind('.');
+  if (dot == std::string::npos) lower += ".0";
+  return lower;
+}
+
+std::optional<double> kernel_stamp(std::string_view line) {
+  for (size_t at = line.find('['); at != std::string_view::npos;
+       at = line.find('[', at + 1)) {
+    if (at > 120) break;  // a prefix, or nothing
+    const auto close = line.find(']', at);
+    if (close == std::string_view::npos) break;
+    const auto inside = trim(line.substr(at + 1, close - at - 1));
+    const auto dot = inside.find('.');
+    if (dot == std::string_view::npos || inside.size() - dot != 7) continue;
+    if (const auto seconds = to_double(inside)) return seconds;
+  }
+  return std::nullopt;
+}
+
+void fold(const Catalogue& catalogue, State& state, const Evidence& evidence) {
+  ++state.order;
+  if (evidence.key.empty()) {
+    ++state.sources[evidence.source];
+    fold_line(catalogue, state, evidence);
+    return;
+  }
+  auto& known = state.facts[evidence.key];
+  const auto found = known.find(evidence.subject);
+  if (found == known.end() && known.size() >= State::kSubjects) return;
+  if (found != known.end() && !replaces(evidence, found->second)) return;
+  known[evidence.subject] = evidence;
+}
+
+}  // namespace gpuward

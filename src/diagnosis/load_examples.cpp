@@ -1,0 +1,86 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "diagnosis/load_fault.h"
+
+namespace gpuward {
+namespace {
+
+constexpr std::string_view kGives[] = {"certain", "likely", "possible",
+                                       "nothing", "unknown"};
+
+Evidence given(std::string key, const std::string& value, Subject subject) {
+  Evidence evidence;
+  evidence.source = "example";
+  evidence.key = std::move(key);
+  evidence.value = value;
+  evidence.subject = std::move(subject);
+  return evidence;
+}
+
+// `key: value` for the node, or `key: {0000:3b:00.0: value}` for GPUs.
+void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
+  if (facts == nullptr) return;
+  for (const auto& [key, value] : facts->members) {
+    if (value.kind == Yaml::Kind::scalar) {
+      example.facts.push_back(given(key, value.scalar, {}));
+      continue;
+    }
+    if (value.kind != Yaml::Kind::map) {
+      complaints.add(value.line, "a fact is a value, or a map of GPUs");
+    }
+    for (const auto& [gpu, one] : value.members) {
+      example.facts.push_back(
+          given(key, one.scalar, {Subject::Kind::gpu, gpu}));
+    }
+  }
+}
+
+Example read_example(const Yaml& node, Complaints& complaints) {
+  Section section(node, "an example", complaints);
+  Example example;
+  example.line = node.line;
+  example.name = section.required_text("name");
+  example.text = section.text("text").value_or("");
+  example.source = section.text("source").value_or("log");
+  example.gives = section.required_text("gives");
+  example.first = section.text("first").value_or("");
+  for (const std::string& source : section.texts("gaps")) {
+    example.gaps.push_back({source, "not readable"});
+  }
+  read_facts(section.node("facts"), example, complaints);
+  section.finish();
+  if (std::ranges::find(kGives, example.gives) == std::end(kGives)) {
+    complaints.add(section.line_of("gives"),
+                   fmt::format("'gives' must be certain, likely, possible, "
+                               "nothing or unknown, not '{}'", example.gives));
+  }
+  return example;
+}
+
+}  // namespace
+
+std::vector<Example> read_examples(const Yaml* list, int line,
+                                   Complaints& complaints) {
+  std::vector<Example> examples;
+  int positive = 0;
+  int negative = 0;
+  if (list != nullptr) {
+    for (const Yaml& node : list->items) {
+      examples.push_back(read_example(node, complaints));
+      const std::string& gives = examples.back().gives;
+      if (gives == "nothing") ++negative;
+      if (gives != "nothing" && gives != "unknown") ++positive;
+    }
+  }
+  if (positive == 0 || negative == 0) {
+    complaints.add(list == nullptr ? line : list->line,
+                   fmt::format("a fault needs a positive and a negative one of "
+                               "'examples': {} is missing",
+                               positive == 0 ? "the positive" : "the negative"));
+  }
+  return examples;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,157 @@
+#include "diagnosis/weigh.h"
+
+#include <algorithm>
+#include <set>
+
+namespace gpuward {
+namespace {
+
+constexpr size_t kMaxEvidence = 12;
+
+void collect_names(const Condition& condition, const State& state,
+                   std::set<std::string>& names) {
+  for (const size_t index : condition.signatures) {
+    const auto found = state.hits.find(index);
+    if (found == state.hits.end()) continue;
+    for (const auto& [gpu, hits] : found->second) {
+      if (!gpu.empty()) names.insert(gpu);
+    }
+  }
+  for (const std::string& key : condition.keys) {
+    const auto found = state.facts.find(key);
+    if (found == state.facts.end()) continue;
+    for (const auto& [subject, fact] : found->second) {
+      if (subject.kind == Subject::Kind::gpu) names.insert(subject.name);
+    }
+  }
+  for (const Condition& part : condition.parts) {
+    collect_names(part, state, names);
+  }
+}
+
+// An unknown rule is an open question where something speaks for it, or where
+// a source failed. A rule that nothing speaks for is not one: else every log
+// file would leave everything open that only a live machine can tell.
+bool is_open(const Judged& judged) {
+  return judged.truth == Truth::unknown && (judged.gap || judged.support);
+}
+
+void weigh_rules(Weighed& weighed) {
+  for (const Rule& rule : weighed.fault->rules) {
+    Judged judged = judge(weighed.scene, rule.when);
+    if (judged.truth == Truth::yes) {
+      weighed.rule = &rule;
+      weighed.judged = std::move(judged);
+      return;
+    }
+    // The question that needs least to be answered is the one to ask.
+    const bool closer = weighed.open_rule == nullptr ||
+                        judged.missing.size() < weighed.missing.size();
+    if (is_open(judged) && closer) {
+      weighed.open_rule = &rule;
+      weighed.missing = judged.missing;
+    }
+  }
+}
+
+Weighed weigh_one(const Scene& scene) {
+  Weighed weighed{&scene.fault, {}, scene, nullptr, {}, nullptr, {}};
+  weighed.subject.kind = scene.fault.subject;
+  weighed.subject.name = scene.gpu;
+  weigh_rules(weighed);
+  return weighed;
+}
+
+void add_evidence(Finding& finding, Evidence evidence) {
+  // One line may give several facts; it is shown once.
+  const auto same = [&](const Evidence& one) {
+    return one.text == evidence.text && one.subject == evidence.subject;
+  };
+  if (finding.evidence.size() >= kMaxEvidence) return;
+  if (std::ranges::none_of(finding.evidence, same)) {
+    finding.evidence.push_back(std::move(evidence));
+  }
+}
+
+void add_shown(const Weighed& weighed, Finding& finding) {
+  for (const std::string& key : weighed.fault->show) {
+    for (const Evidence* fact : facts_for(weighed.scene, key)) {
+      Evidence evidence = *fact;
+      evidence.text = fact_in_words(*fact);
+      add_evidence(finding, std::move(evidence));
+    }
+  }
+}
+
+void add_notes(const Weighed& weighed, Finding& finding) {
+  for (const Note& note : weighed.fault->notes) {
+    if (judge(weighed.scene, note.when).truth != Truth::yes) continue;
+    Evidence evidence;
+    evidence.source = "catalogue";
+    evidence.text = fill_in(weighed.scene, note.text);
+    finding.evidence.push_back(std::move(evidence));
+  }
+}
+
+void add_consequences(const Weighed& weighed, Finding& finding) {
+  for (const ConsequenceRule& rule : weighed.fault->consequences) {
+    if (judge(weighed.scene, rule.when).truth != Truth::yes) continue;
+    finding.consequences.push_back(
+        {rule.id, fill_in(weighed.scene, rule.text)});
+  }
+}
+
+}  // namespace
+
+std::vector<Weighed> weigh(const Catalogue& catalogue, const Fault& fault,
+                           const State& state, const std::vector<Gap>& gaps) {
+  const Scene node{catalogue, fault, state, gaps, ""};
+  if (fault.applies && judge(node, *fault.applies).truth != Truth::yes) {
+    return {};
+  }
+  std::vector<Weighed> all;
+  if (fault.subject == Subject::Kind::gpu) {
+    std::set<std::string> names;
+    for (const Rule& rule : fault.rules) {
+      collect_names(rule.when, state, names);
+    }
+    for (const std::string& name : names) {
+      all.push_back(weigh_one({catalogue, fault, state, gaps, name}));
+    }
+    const auto held = [](const Weighed& one) { return one.rule != nullptr; };
+    if (std::ranges::any_of(all, held)) return all;
+  }
+  all.push_back(weigh_one(node));
+  return all;
+}
+
+Finding finding_from(const Weighed& weighed, Wall now) {
+  const Fault& fault = *weighed.fault;
+  const Rule& rule = *weighed.rule;
+  Finding finding;
+  finding.id = fault.id;
+  finding.severity = rule.severity.value_or(fault.severity);
+  finding.confidence = rule.confidence;
+  finding.subject = weighed.subject;
+  finding.title =
+      fill_in(weighed.scene, rule.title.empty() ? fault.title : rule.title);
+  for (const Evidence& evidence : weighed.judged.evidence) {
+    add_evidence(finding, evidence);
+    const bool earlier = evidence.when && *evidence.when <= now &&
+                         (!finding.since || *evidence.when < *finding.since);
+    const bool event = evidence.key.empty() || evidence.key == "probe";
+    if (earlier && event) finding.since = evidence.when;
+  }
+  add_shown(weighed, finding);
+  add_notes(weighed, finding);
+  add_consequences(weighed, finding);
+  for (Remedy remedy : fault.remedies) {
+    remedy.text = fill_in(weighed.scene, remedy.text);
+    finding.remedies.push_back(std::move(remedy));
+  }
+  finding.settle = fault.settle;
+  finding.sources = fault.sources;
+  return finding;
+}
+
+}  // namespace gpuward

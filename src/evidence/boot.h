@@ -1,0 +1,17 @@
+// Boot time, kernel, host name and distribution.
+#pragma once
+
+#include "evidence/source.h"
+
+namespace gpuward {
+
+Collected collect_boot(const Host& host);
+
+// When the machine under `root` was booted; nothing where /proc/uptime is not
+// to be read.
+std::optional<Wall> boot_time(const Root& root);
+
+// PRETTY_NAME of os-release, unquoted; empty if there is none.
+std::string pretty_name(std::string_view os_release);
+
+}  // namespace gpuward

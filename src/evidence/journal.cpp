@@ -1,0 +1,114 @@
+#include "evidence/journal.h"
+
+#include <systemd/sd-journal.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/text.h"
+
+namespace gpuward {
+namespace {
+
+using Handle = std::unique_ptr<sd_journal, void (*)(sd_journal*)>;
+
+bool has_journal(const Root& root) {
+  return root.exists("/var/log/journal") || root.exists("/run/log/journal");
+}
+
+Result<Handle> open_journal(const Root& root) {
+  sd_journal* raw = nullptr;
+  const int result = ::sd_journal_open_directory(
+      &raw, root.directory().c_str(), SD_JOURNAL_OS_ROOT);
+  if (result < 0) return fail_errno(-result, "opening the journal");
+  return Handle(raw, ::sd_journal_close);
+}
+
+Result<void> add_match(sd_journal* journal, const std::string& match) {
+  const int result =
+      ::sd_journal_add_match(journal, match.data(), match.size());
+  if (result < 0) return fail_errno(-result, "asking the journal");
+  return {};
+}
+
+// The value of a field of the entry at which the journal stands.
+std::optional<std::string_view> field_of(sd_journal* journal,
+                                         const char* name) {
+  const void* data = nullptr;
+  size_t size = 0;
+  if (::sd_journal_get_data(journal, name, &data, &size) < 0) {
+    return std::nullopt;
+  }
+  const std::string_view all(static_cast<const char*>(data), size);
+  return all.substr(std::min(all.size(), all.find('=') + 1));
+}
+
+// When the entry was logged, in the clock of the boot: the kernel's own time,
+// else when the journal received it.
+uint64_t boot_usec(sd_journal* journal) {
+  const auto source = field_of(journal, "_SOURCE_MONOTONIC_TIMESTAMP");
+  if (source) {
+    if (const auto usec = to_number<uint64_t>(*source)) return *usec;
+  }
+  uint64_t usec = 0;
+  sd_id128_t boot{};
+  ::sd_journal_get_monotonic_usec(journal, &usec, &boot);
+  return usec;
+}
+
+Wall wall_time(sd_journal* journal) {
+  uint64_t usec = 0;
+  ::sd_journal_get_realtime_usec(journal, &usec);
+  return Wall(Millis(static_cast<int64_t>(usec / 1000)));
+}
+
+void to_end(sd_journal* journal, const JournalQuery& query) {
+  sd_id128_t boot{};
+  // An entry is received a little after it was logged.
+  constexpr uint64_t kMargin = 10'000'000;
+  if (query.before_usec &&
+      ::sd_id128_from_string(query.boot_id.c_str(), &boot) >= 0 &&
+      ::sd_journal_seek_monotonic_usec(journal, boot,
+                                       *query.before_usec + kMargin) >= 0) {
+    return;
+  }
+  ::sd_journal_seek_tail(journal);
+}
+
+}  // namespace
+
+Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
+  if (!has_journal(root)) {
+    return fail(Error::Kind::not_found, "no journal is kept");
+  }
+  const Handle journal = TRY(open_journal(root));
+  std::string boot_id = query.boot_id;
+  std::erase(boot_id, '-');
+  TRY_VOID(add_match(journal.get(), "_BOOT_ID=" + boot_id));
+  for (const std::string& match : query.matches) {
+    TRY_VOID(add_match(journal.get(), match));
+  }
+  to_end(journal.get(), query);
+  JournalLines out;
+  size_t bytes = 0;
+  const Boot started = BootClock::now();
+  // From the newest backwards: if the limit is met, the oldest are left out.
+  while (::sd_journal_previous(journal.get()) > 0) {
+    if (bytes > query.max_bytes ||
+        BootClock::now() - started > query.max_time) {
+      out.cut = true;
+      break;
+    }
+    if (query.before_usec && boot_usec(journal.get()) >= *query.before_usec) {
+      continue;
+    }
+    const auto text = field_of(journal.get(), "MESSAGE");
+    if (!text) continue;
+    bytes += text->size();
+    out.lines.push_back({wall_time(journal.get()), std::string(*text)});
+  }
+  std::ranges::reverse(out.lines);
+  return out;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,39 @@
+// Lines of the systemd journal of one boot. The only user of sd-journal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "host/root.h"
+
+namespace gpuward {
+
+struct JournalQuery {
+  // "FIELD=value": alternatives for a field that is named twice, else all
+  // must hold.
+  std::vector<std::string> matches;
+  // As in /proc/sys/kernel/random/boot_id.
+  std::string boot_id;
+  // Only what was logged before this time of the boot.
+  std::optional<uint64_t> before_usec;
+  size_t max_bytes = 32 << 20;
+  Millis max_time = 2s;
+};
+
+struct JournalLine {
+  Wall when;
+  std::string text;
+};
+
+struct JournalLines {
+  std::vector<JournalLine> lines;  // oldest first
+  bool cut = false;  // stopped at a limit: the newest were kept
+};
+
+// Error::not_found where that machine keeps no journal.
+Result<JournalLines> read_journal(const Root& root, const JournalQuery& query);
+
+}  // namespace gpuward

@@ -1,0 +1,12 @@
+// The kubelet's log of this boot: from the journal, or /var/log/kubelet.log.
+#pragma once
+
+#include "evidence/source.h"
+
+namespace gpuward {
+
+// Lines with source "kubelet-log", oldest first; nothing on a machine without
+// a kubelet.
+Collected collect_kubelet_log(const Host& host);
+
+}  // namespace gpuward

@@ -1,0 +1,43 @@
+// The two machines that gpuward has to do with (design, "Two roots"):
+// `evidence` is the one that is diagnosed ("/", --root DIR, a simulated node);
+// `self` is the one on which our own processes live. On a real machine they
+// are the same directory.
+//
+//   belongs to evidence            belongs to self
+//   /proc/PID of any task but ours /proc/PID of the prober
+//   /proc/{uptime,devices,modules} /proc/sys/kernel/random/boot_id (identity)
+//   /sys, /dev, /etc, /usr/lib     /sys/fs/cgroup (where a prober is put)
+//   kernel log, journal            /run/systemd (whose bus we talk to)
+//   /run/nvidia*                   the run directory (/run/gpuward)
+#pragma once
+
+#include <string>
+
+#include "host/root.h"
+
+namespace gpuward {
+
+struct Host {
+  Root evidence;
+  Root self;
+  // Ours: lock, progress, snapshot, sockets. "/run/gpuward" unless told.
+  std::string run_dir;
+  // True for a simulated node, where --apply would be allowed: the folder
+  // around the root holds the simulator's state (sim/state.h).
+  bool simulated = false;
+
+  // What the caller asked for; empty fields take their defaults, which are
+  // $GPUWARD_ROOT, $GPUWARD_RUN_DIR (set by `gpuward sim run`), "/" and
+  // "/run/gpuward".
+  struct Wanted {
+    std::string root;
+    std::string run_dir;
+  };
+  static Result<Host> open(const Wanted& wanted);
+};
+
+// Creates the run directory (0755) where it is missing and may be created;
+// its parent must exist.
+Result<void> make_run_dir(const Host& host);
+
+}  // namespace gpuward

@@ -1,0 +1,71 @@
+#include "model/fields.h"
+
+namespace gpuward::field {
+namespace {
+
+constexpr Info kAll[] = {
+    {kHandle, "Handle"},
+    {kName, "Name"},
+    {kUuid, "UUID"},
+    {kPciBusId, "PCI address"},
+    {kSerial, "Serial"},
+    {kMinor, "Minor"},
+    {kBoardPart, "Board part number"},
+    {kBoardId, "Board id"},
+    {kVbios, "VBIOS"},
+    {kInforomImage, "InfoROM image version"},
+    {kInforomOem, "InfoROM OEM version"},
+    {kInforomEcc, "InfoROM ECC version"},
+    {kInforomPower, "InfoROM power version"},
+    {kGspVersion, "GSP firmware"},
+    {kGspMode, "GSP firmware enabled"},
+    {kArchitecture, "Architecture"},
+    {kBrand, "Brand"},
+    {kComputeCapability, "Compute capability"},
+    {kMemoryTotal, "Memory total"},
+    {kMemoryUsed, "Memory used"},
+    {kMemoryFree, "Memory free"},
+    {kMemoryReserved, "Memory reserved"},
+    {kUtilizationGpu, "Utilization GPU"},
+    {kUtilizationMemory, "Utilization memory"},
+    {kClockGraphics, "Clock graphics"},
+    {kClockSm, "Clock SM"},
+    {kClockMemory, "Clock memory"},
+    {kClockGraphicsMax, "Clock graphics max"},
+    {kClockMemoryMax, "Clock memory max"},
+    {kClockReasons, "Clock event reasons"},
+    {kPerformanceState, "Performance state"},
+    {kTemperature, "Temperature"},
+    {kTemperatureMemory, "Temperature memory"},
+    {kFan, "Fan"},
+    {kPower, "Power"},
+    {kPowerLimit, "Power limit"},
+    {kEccMode, "ECC mode"},
+    {kEccModePending, "ECC mode pending"},
+    {kEccVolatileCorrected, "ECC volatile corrected"},
+    {kEccVolatileUncorrected, "ECC volatile uncorrected"},
+    {kEccAggregateCorrected, "ECC aggregate corrected"},
+    {kEccAggregateUncorrected, "ECC aggregate uncorrected"},
+    {kRowsCorrectable, "Remapped rows correctable"},
+    {kRowsUncorrectable, "Remapped rows uncorrectable"},
+    {kRowsPending, "Remapped rows pending"},
+    {kRowsFailed, "Remapped rows failed"},
+    {kPcieGeneration, "PCIe generation"},
+    {kPcieGenerationMax, "PCIe generation max"},
+    {kPcieWidth, "PCIe width"},
+    {kPcieWidthMax, "PCIe width max"},
+    {kPersistence, "Persistence mode"},
+    {kComputeMode, "Compute mode"},
+    {kDisplayActive, "Display active"},
+    {kMigMode, "MIG mode"},
+    {kMigModePending, "MIG mode pending"},
+    {kFabricState, "Fabric state"},
+    {kFabricStatus, "Fabric status"},
+    {kRecoveryAction, "Recovery action"},
+};
+
+}  // namespace
+
+std::span<const Info> all() { return kAll; }
+
+}  // namespace gpuward::field

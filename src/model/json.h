@@ -1,0 +1,38 @@
+// The one place where model types become JSON and come back: the snapshot file,
+// the sockets, the prober's frames and --json all use these.
+//
+// Times are ISO 8601 in UTC. A reading is {"value": …, "age_ms": n} or
+// {"unsupported": true, …} or {"error": "…", "code": n, …} or {"unknown":
+// "why"}; ages count back from the `now` of the document that holds it, for a
+// snapshot its taken_at. What is empty or has its default is mostly left out.
+#pragma once
+
+#include "base/json.h"
+#include "model/snapshot.h"
+
+namespace gpuward {
+
+Json to_json(const Value& value);
+Value value_from_json(const Json& json);
+
+Json to_json(const Reading& reading, Wall now);
+Json to_json(const Gpu& gpu, Wall now);
+Json to_json(const Subject& subject);
+Json to_json(const Evidence& evidence);
+Json to_json(const Gap& gap);
+Json to_json(const Finding& finding);
+Json to_json(const Checks& checks);
+Json to_json(const Probe& probe);
+Json to_json(const StuckTask& task);
+Json to_json(const Snapshot& snapshot);
+
+// Fail with Error::malformed, and the place, on what is not of the shape.
+// Members that nobody knows are passed over: a newer gpuward may have written
+// them.
+Result<Reading> reading_from_json(const Json& json, Wall now);
+Result<Gpu> gpu_from_json(const Json& json, Wall now);
+Result<Evidence> evidence_from_json(const Json& json);
+Result<Finding> finding_from_json(const Json& json);
+Result<Snapshot> snapshot_from_json(const Json& json);
+
+}  // namespace gpuward

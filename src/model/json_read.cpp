@@ -1,0 +1,376 @@
+// The way back of json.cpp: JSON from a file or a socket, which may hold
+// anything, into model types.
+#include <limits>
+
+#include "model/json.h"
+
+namespace gpuward {
+namespace {
+
+// An object that is being read. The first thing that is not of the shape is
+// remembered in `problem`, which all parts of a document share; readers go on
+// with defaults, and whoever started throws the result away.
+class Reader {
+ public:
+  Reader(const Json& json, std::string where, std::string& problem)
+      : json_(json), where_(std::move(where)), problem_(problem) {
+    if (!json.is_object()) complain("an object is expected");
+  }
+
+  bool has(std::string_view key) const {
+    for (const auto& member : json_.as_object()) {
+      if (member.first == key) return true;
+    }
+    return false;
+  }
+  void require(std::string_view key) {
+    if (!has(key)) complain("no " + std::string(key));
+  }
+  std::string text(std::string_view key) {
+    const Json& value = at(key, &Json::is_string, "text");
+    return std::string(value.as_string());
+  }
+  bool flag(std::string_view key, bool otherwise = false) {
+    return at(key, &Json::is_bool, "true or false").as_bool(otherwise);
+  }
+  double number(std::string_view key) {
+    return at(key, &Json::is_number, "a number").as_double();
+  }
+  int64_t integer(std::string_view key, int64_t otherwise = 0) {
+    return at(key, &Json::is_integer, "a whole number").as_integer(otherwise);
+  }
+  int small(std::string_view key, int otherwise = 0) {
+    const int64_t wide = integer(key, otherwise);
+    if (wide < std::numeric_limits<int>::min() ||
+        wide > std::numeric_limits<int>::max()) {
+      complain(std::string(key) + " is out of range");
+      return otherwise;
+    }
+    return static_cast<int>(wide);
+  }
+  uint64_t count(std::string_view key) {
+    const int64_t value = integer(key);
+    if (value < 0) complain(std::string(key) + " is negative");
+    return value < 0 ? 0 : static_cast<uint64_t>(value);
+  }
+  std::optional<Wall> time(std::string_view key) {
+    if (!has(key)) return std::nullopt;
+    const auto when = from_iso(text(key));
+    if (!when) complain(std::string(key) + " is no time");
+    return when;
+  }
+  // One of `known`, by name_of.
+  template <typename Enum>
+  Enum word(std::string_view key, std::initializer_list<Enum> known) {
+    const std::string word = text(key);
+    for (const Enum candidate : known) {
+      if (name_of(candidate) == word) return candidate;
+    }
+    complain("unknown " + std::string(key) + " \"" + word + "\"");
+    return *known.begin();
+  }
+  Reader part(std::string_view key) {
+    return Reader(json_[key], where_ + "." + std::string(key), problem_);
+  }
+  const Json& raw(std::string_view key) const { return json_[key]; }
+  const Json& raw() const { return json_; }
+
+  // read(Reader&) for each object of a list; an absent list is empty.
+  template <typename Item>
+  std::vector<Item> list(std::string_view key, Item (*read)(Reader&)) {
+    std::vector<Item> items;
+    const Json& from = at(key, &Json::is_array, "a list");
+    for (const Json& json : from.as_array()) {
+      Reader item(json, element(key, items.size()), problem_);
+      items.push_back(read(item));
+    }
+    return items;
+  }
+  std::vector<std::string> texts(std::string_view key) {
+    std::vector<std::string> out;
+    for (const Json& item : at(key, &Json::is_array, "a list").as_array()) {
+      if (!item.is_string()) complain(std::string(key) + " holds no text");
+      out.emplace_back(item.as_string());
+    }
+    return out;
+  }
+
+  void complain(const std::string& what) {
+    if (problem_.empty()) problem_ = where_ + ": " + what;
+  }
+
+ private:
+  const Json& at(std::string_view key, bool (Json::*is)() const,
+                 std::string_view wanted) {
+    const Json& value = json_[key];
+    if (!value.is_null() && !(value.*is)()) {
+      complain(std::string(key) + " is not " + std::string(wanted));
+    }
+    return value;
+  }
+  std::string element(std::string_view key, size_t index) const {
+    return where_ + "." + std::string(key) + "[" + std::to_string(index) + "]";
+  }
+
+  const Json& json_;  // of the caller's document
+  std::string where_;
+  std::string& problem_;
+};
+
+Reading read_reading(Reader in, Wall now) {
+  Reading out;
+  const Json& json = in.raw();
+  if (in.has("value")) {
+    out.state = Reading::State::value;
+    out.value = value_from_json(json["value"]);
+  } else if (in.has("unsupported")) {
+    out.state = Reading::State::unsupported;
+  } else if (in.has("error")) {
+    out.state = Reading::State::error;
+    out.why = in.text("error");
+  } else {
+    in.require("unknown");
+    out.why = in.text("unknown");
+  }
+  out.code = in.small("code");
+  if (in.has("age_ms")) out.at = now - Millis(in.integer("age_ms"));
+  return out;
+}
+
+MigDevice read_mig(Reader& in) {
+  return {in.small("index"),
+          in.text("uuid"),
+          in.text("profile"),
+          in.small("gpu_instance", -1),
+          in.small("compute_instance", -1),
+          in.integer("memory_bytes")};
+}
+
+NvLink read_link(Reader& in) {
+  return {in.small("link"), in.flag("active"), in.text("remote")};
+}
+
+GpuProcess read_process(Reader& in) {
+  GpuProcess out{in.integer("pid"), in.text("kind"), std::nullopt,
+                 in.small("gpu_instance", -1),
+                 in.small("compute_instance", -1)};
+  if (in.has("memory_bytes")) out.memory_bytes = in.integer("memory_bytes");
+  return out;
+}
+
+template <typename Item>
+Listing<Item> read_listing(Reader in, Wall now, Item (*read)(Reader&)) {
+  return {read_reading(in.part("status"), now), in.list("items", read)};
+}
+
+Gpu read_gpu(Reader& in, Wall now) {
+  Gpu out;
+  in.require("index");
+  out.index = in.small("index", -1);
+  Reader readings = in.part("readings");
+  for (const auto& member : readings.raw().as_object()) {
+    out.readings.emplace(member.first,
+                         read_reading(readings.part(member.first), now));
+  }
+  out.mig = read_listing(in.part("mig"), now, read_mig);
+  out.nvlinks = read_listing(in.part("nvlinks"), now, read_link);
+  out.processes = read_listing(in.part("processes"), now, read_process);
+  return out;
+}
+
+Subject read_subject(Reader in) {
+  using Kind = Subject::Kind;
+  return {in.word("kind", {Kind::node, Kind::gpu, Kind::container, Kind::pod,
+                           Kind::fabric}),
+          in.text("name")};
+}
+
+Evidence read_evidence(Reader& in) {
+  Evidence out;
+  out.source = in.text("source");
+  out.text = in.text("text");
+  out.file = in.text("file");
+  out.line = in.integer("line");
+  out.when = in.time("when");
+  if (in.has("subject")) out.subject = read_subject(in.part("subject"));
+  out.key = in.text("key");
+  out.value = value_from_json(in.raw("value"));
+  return out;
+}
+
+Gap read_gap(Reader& in) { return {in.text("source"), in.text("why")}; }
+
+Consequence read_consequence(Reader& in) {
+  return {in.text("id"), in.text("text")};
+}
+
+Remedy read_remedy(Reader& in) {
+  using By = Remedy::AppliesBy;
+  using Disrupts = Remedy::Disrupts;
+  return {in.text("id"), in.text("text"),
+          in.word("applies_by", {By::person, By::repair}),
+          in.word("disrupts", {Disrupts::nothing, Disrupts::container,
+                               Disrupts::node})};
+}
+
+Finding read_finding(Reader& in) {
+  Finding out;
+  in.require("id");
+  out.id = in.text("id");
+  out.severity = in.word("severity", {Severity::fault, Severity::warning,
+                                      Severity::info});
+  out.confidence =
+      in.word("confidence", {Confidence::possible, Confidence::likely,
+                             Confidence::certain});
+  out.subject = read_subject(in.part("subject"));
+  out.title = in.text("title");
+  out.since = in.time("since");
+  out.evidence = in.list("evidence", read_evidence);
+  out.consequences = in.list("consequences", read_consequence);
+  out.remedies = in.list("remedies", read_remedy);
+  out.settle = in.texts("settle");
+  out.sources = in.texts("sources");
+  return out;
+}
+
+UnknownCheck read_unknown(Reader& in) {
+  return {in.text("id"), in.text("why"), in.flag("matters", true)};
+}
+
+StuckTask read_task(Reader& in) {
+  StuckTask out;
+  out.pid = in.small("pid");
+  out.tid = in.small("tid");
+  out.start_time = in.count("start_time");
+  out.comm = in.text("comm");
+  const std::string state = in.text("state");
+  if (state.size() == 1) out.state = state[0];
+  out.where = in.text("where");
+  out.wchan = in.text("wchan");
+  out.syscall = in.text("syscall");
+  out.stack = in.texts("stack");
+  out.in_driver = in.flag("in_driver");
+  return out;
+}
+
+Probe read_probe(Reader& in) {
+  using State = Probe::State;
+  Probe out;
+  out.state = in.word("state", {State::not_run, State::answering, State::slow,
+                                State::waiting, State::stuck, State::failed});
+  out.why = in.text("why");
+  out.slot = in.small("slot", 1);
+  out.boot_id = in.text("boot_id");
+  out.pid = in.small("pid");
+  out.start_time = in.count("start_time");
+  out.symbol = in.text("symbol");
+  out.gpu = in.small("gpu", -1);
+  out.since = in.time("since");
+  out.deadline = Millis(in.integer("deadline_ms"));
+  out.calls = in.count("calls");
+  out.slowest = Millis(in.integer("slowest_ms"));
+  out.slowest_symbol = in.text("slowest_symbol");
+  if (in.has("task")) {
+    Reader task = in.part("task");
+    out.task = read_task(task);
+  }
+  out.placement = in.text("placement");
+  for (const Json& index : in.raw("left_out").as_array()) {
+    out.left_out.push_back(static_cast<int>(index.as_integer(-1)));
+  }
+  return out;
+}
+
+Diagnosis read_diagnosis(Reader& in) {
+  Diagnosis out;
+  out.findings = in.list("findings", read_finding);
+  Reader checks = in.part("checks");
+  out.checks.passed = checks.small("passed");
+  out.checks.failed = checks.small("failed");
+  out.checks.unknown = checks.list("unknown", read_unknown);
+  return out;
+}
+
+void read_node(Reader& in, Snapshot& out) {
+  const Wall now = out.taken_at;
+  out.driver_version = read_reading(in.part("driver_version"), now);
+  out.cuda_version = read_reading(in.part("cuda_version"), now);
+  out.nvml_version = read_reading(in.part("nvml_version"), now);
+  out.module_flavour = read_reading(in.part("module_flavour"), now);
+  out.library_path = read_reading(in.part("library_path"), now);
+  out.gpu_count = read_reading(in.part("gpu_count"), now);
+  out.init = read_reading(in.part("init"), now);
+}
+
+Snapshot read_snapshot(Reader& in, std::string& problem) {
+  Snapshot out;
+  for (const char* key : {"schema", "boot_id", "taken_at"}) in.require(key);
+  if (in.integer("schema") != 1) in.complain("a schema other than 1");
+  out.boot_id = in.text("boot_id");
+  out.hostname = in.text("hostname");
+  out.taken_at = in.time("taken_at").value_or(Wall{});
+  out.uptime_seconds = in.number("uptime_seconds");
+  read_node(in, out);
+  for (const Json& gpu : in.raw("gpus").as_array()) {
+    Reader reader(gpu, "gpus[" + std::to_string(out.gpus.size()) + "]",
+                  problem);
+    out.gpus.push_back(read_gpu(reader, out.taken_at));
+  }
+  out.probes = in.list("probes", read_probe);
+  out.other_tasks = in.list("other_tasks", read_task);
+  out.gaps = in.list("gaps", read_gap);
+  out.diagnosis = read_diagnosis(in);
+  return out;
+}
+
+template <typename T>
+Result<T> unless(const std::string& problem, T value) {
+  if (!problem.empty()) return fail(Error::Kind::malformed, problem);
+  return value;
+}
+
+}  // namespace
+
+Value value_from_json(const Json& json) {
+  if (json.is_bool()) return json.as_bool();
+  if (json.is_integer()) return json.as_integer();
+  if (json.is_number()) return json.as_double();
+  if (json.is_string()) return std::string(json.as_string());
+  return {};
+}
+
+Result<Reading> reading_from_json(const Json& json, Wall now) {
+  std::string problem;
+  Reading out = read_reading(Reader(json, "reading", problem), now);
+  return unless(problem, std::move(out));
+}
+
+Result<Gpu> gpu_from_json(const Json& json, Wall now) {
+  std::string problem;
+  Reader reader(json, "gpu", problem);
+  Gpu out = read_gpu(reader, now);
+  return unless(problem, std::move(out));
+}
+
+Result<Evidence> evidence_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "evidence", problem);
+  Evidence out = read_evidence(reader);
+  return unless(problem, std::move(out));
+}
+
+Result<Finding> finding_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "finding", problem);
+  Finding out = read_finding(reader);
+  return unless(problem, std::move(out));
+}
+
+Result<Snapshot> snapshot_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "snapshot", problem);
+  Snapshot out = read_snapshot(reader, problem);
+  return unless(problem, std::move(out));
+}
+
+}  // namespace gpuward

@@ -1,0 +1,89 @@
+// Snapshot: all that is known of the node at one moment. The agent replaces
+// /run/gpuward/snapshot.json with it; status, serve and device-plugin read it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/finding.h"
+#include "model/gpu.h"
+
+namespace gpuward {
+
+// A task that sits in the driver, or the probe itself, as /proc shows it.
+struct StuckTask {
+  int pid = 0;
+  int tid = 0;
+  uint64_t start_time = 0;  // clock ticks since boot, /proc/PID/stat field 22
+  std::string comm;
+  char state = '?';  // R, S, D, … as in /proc/PID/stat
+  // "kernel", "user" or "" where it cannot be told (state R, too short a look).
+  std::string where;
+  std::string wchan;
+  std::string syscall;             // "openat", "futex", or "" if not readable
+  std::vector<std::string> stack;  // innermost first; empty if not readable
+  bool in_driver = false;  // a frame or wait channel of the NVIDIA modules
+
+  bool operator==(const StuckTask&) const = default;
+};
+
+// One prober process and the call that it is in.
+struct Probe {
+  enum class State {
+    not_run,    // `why` says: no library, another user's, released, …
+    answering,  // its last round came back whole
+    slow,       // moving from call to call, the round not finished in time
+    waiting,    // one call not back, its own deadline not passed yet
+    stuck,      // one call past its deadline
+    failed,     // the prober died or talked nonsense; `why` says
+  };
+  State state = State::not_run;
+  std::string why;
+  int slot = 1;  // 2: the one that leaves out a GPU
+  std::string boot_id;
+  int pid = 0;  // in the host's namespace, as far as we see it
+  uint64_t start_time = 0;
+  std::string symbol;  // the call that is not back, or the last one
+  int gpu = -1;        // its GPU's index, -1 for none
+  std::optional<Wall> since;  // when that call began
+  Millis deadline{0};         // of that call's class
+  uint64_t calls = 0;         // returned so far
+  Millis slowest{0};          // of the calls that returned
+  std::string slowest_symbol;
+  std::optional<StuckTask> task;  // where waiting or stuck
+  std::string placement;  // "scope gpuward-prober-1.scope", "cgroup …", "none: …"
+  std::vector<int> left_out;  // indices of GPUs that it does not ask
+
+  bool operator==(const Probe&) const = default;
+};
+
+struct Snapshot {
+  std::string boot_id;
+  std::string hostname;
+  Wall taken_at{};
+  double uptime_seconds = 0;
+
+  // By NVML or from the loaded module; each may be unknown.
+  Reading driver_version;
+  Reading cuda_version;  // "12.8"
+  Reading nvml_version;
+  Reading module_flavour;  // "open", "proprietary"
+  Reading library_path;
+  Reading gpu_count;  // as nvmlDeviceGetCount says
+  // The return of nvmlInit by name; value "SUCCESS" when it came back well.
+  Reading init;
+
+  std::vector<Gpu> gpus;
+  std::vector<Probe> probes;           // one or two
+  std::vector<StuckTask> other_tasks;  // other tasks stuck in the driver
+  std::vector<Gap> gaps;
+  Diagnosis diagnosis;
+
+  bool operator==(const Snapshot&) const = default;
+};
+
+std::string_view name_of(Probe::State state);
+std::string_view name_of(Reading::State state);
+
+}  // namespace gpuward

@@ -1,0 +1,165 @@
+#include "probe/launch.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/close_range.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+
+#include "base/text.h"
+
+namespace gpuward::probe {
+namespace {
+
+// All that a prober inherits of the environment. LD_LIBRARY_PATH stays out: the
+// library is loaded by its full path.
+constexpr std::array<const char*, 4> kKeptEnvironment = {
+    "PATH", "GPUWARD_SIM", "GPUWARD_SIM_DEV", "ASAN_OPTIONS"};
+
+std::vector<std::string> kept_environment() {
+  std::vector<std::string> out;
+  for (const char* name : kKeptEnvironment) {
+    // Only read before the child is made; no other thread changes it.
+    const char* value = ::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    if (value != nullptr) out.push_back(fmt::format("{}={}", name, value));
+  }
+  return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (std::string& text : texts) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// In the child, between fork and exec: system calls only.
+struct ChildPlan {
+  int socket;
+  int lock;
+  int progress;
+  char* const* argv;
+  char* const* environment;
+};
+
+[[noreturn]] void become_prober(const ChildPlan& plan) {
+  constexpr int kFailed = 126;
+  ::setsid();
+  if (::chdir("/") != 0) ::_exit(kFailed);
+  // Above the target numbers first, so that no dup2 runs over a source.
+  constexpr int kAbove = 16;
+  const int socket = ::fcntl(plan.socket, F_DUPFD, kAbove);
+  const int lock = ::fcntl(plan.lock, F_DUPFD, kAbove);
+  const int progress = ::fcntl(plan.progress, F_DUPFD, kAbove);
+  const int null = ::open("/dev/null", O_RDWR);
+  for (const int target : {0, 1, 2}) {
+    if (::dup2(null, target) < 0) ::_exit(kFailed);
+  }
+  if (::dup2(socket, kSocketFd) < 0 || ::dup2(lock, kLockFd) < 0 ||
+      ::dup2(progress, kProgressFd) < 0) {
+    ::_exit(kFailed);
+  }
+  if (::syscall(SYS_close_range, kProgressFd + 1, ~0U, 0) != 0) {
+    for (int fd = kProgressFd + 1; fd < 4096; ++fd) ::close(fd);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execve("/proc/self/exe", plan.argv, plan.environment);
+  ::_exit(kFailed);
+}
+
+std::optional<std::string_view> value_of(std::string_view argument,
+                                         std::string_view name) {
+  if (!argument.starts_with(name) || argument.size() <= name.size() ||
+      argument[name.size()] != '=') {
+    return std::nullopt;
+  }
+  return argument.substr(name.size() + 1);
+}
+
+template <typename Number>
+void take_number(std::string_view argument, std::string_view name,
+                 Number& out) {
+  if (const auto value = value_of(argument, name)) {
+    out = to_number<Number>(*value).value_or(out);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> to_arguments(const ProberSettings& settings) {
+  return {"gpuward",
+          kProberVerb,
+          "root=" + settings.root,
+          "driver-root=" + settings.driver_root,
+          fmt::format("factor={}", settings.factor),
+          fmt::format("left-out={}", settings.left_out),
+          fmt::format("slot={}", settings.slot),
+          fmt::format("owner={}", settings.owner_pid),
+          fmt::format("owner-start={}", settings.owner_start_time),
+          fmt::format("simulated={}", settings.simulated ? 1 : 0)};
+}
+
+Result<ProberSettings> from_arguments(
+    const std::vector<std::string>& arguments) {
+  if (arguments.size() < 2 || arguments[1] != kProberVerb) {
+    return fail(Error::Kind::malformed, "not a prober's command line");
+  }
+  ProberSettings out;
+  int simulated = 0;
+  for (const std::string& argument : arguments) {
+    if (const auto root = value_of(argument, "root")) out.root = *root;
+    if (const auto root = value_of(argument, "driver-root")) {
+      out.driver_root = *root;
+    }
+    if (const auto factor = value_of(argument, "factor")) {
+      out.factor = to_double(*factor).value_or(1.0);
+    }
+    take_number(argument, "left-out", out.left_out);
+    take_number(argument, "slot", out.slot);
+    take_number(argument, "owner", out.owner_pid);
+    take_number(argument, "owner-start", out.owner_start_time);
+    take_number(argument, "simulated", simulated);
+  }
+  out.simulated = simulated != 0;
+  return out;
+}
+
+Result<Launched> launch(Slot slot, const ProberSettings& settings) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) !=
+      0) {
+    return fail_errno(errno, "making a socket for the prober");
+  }
+  Launched out;
+  out.socket = Fd(ends[0]);
+  const Fd theirs(ends[1]);
+  // Only our end: the prober waits for requests.
+  ::fcntl(out.socket.get(), F_SETFL, O_NONBLOCK);
+
+  std::vector<std::string> arguments = to_arguments(settings);
+  std::vector<std::string> environment = kept_environment();
+  const std::vector<char*> argv = pointers(arguments);
+  const std::vector<char*> envp = pointers(environment);
+  const ChildPlan plan{theirs.get(), slot.lock.get(), slot.progress.get(),
+                       argv.data(), envp.data()};
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno(errno, "starting the prober");
+  if (pid == 0) become_prober(plan);
+  out.pid = pid;
+  out.process = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  out.progress = std::move(slot.progress);
+  return out;
+}
+
+}  // namespace gpuward::probe

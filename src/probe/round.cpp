@@ -1,0 +1,139 @@
+#include "probe/round.h"
+
+#include <fmt/core.h>
+
+#include "evidence/library.h"
+
+namespace gpuward::probe {
+namespace {
+
+constexpr int kNoGpu = -1;
+
+std::string cuda_in_words(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+// These mean that the driver under the library is another one or none.
+bool is_node_wide(nvmlReturn_t result) {
+  return result == NVML_ERROR_UNINITIALIZED ||
+         result == NVML_ERROR_DRIVER_NOT_LOADED ||
+         result == NVML_ERROR_LIB_RM_VERSION_MISMATCH;
+}
+
+}  // namespace
+
+Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
+             ProgressWriter& progress)
+    : host_(host), settings_(settings), caller_(caller), progress_(progress) {}
+
+Result<std::string> Round::load() {
+  const auto found =
+      TRY(find_library(host_, settings_.driver_root));
+  progress_.begin("dlopen", kNoGpu, CallClass::load);
+  auto nvml = load_nvml(found.path);
+  progress_.end();
+  if (!nvml) return std::unexpected(nvml.error());
+  nvml_ = *nvml;
+  return found.path;
+}
+
+NodeFrame Round::failed_node(nvmlReturn_t code, std::string why) const {
+  NodeFrame node;
+  const Wall now = wall_now();
+  node.init = reading_error(static_cast<int>(code), std::move(why), now);
+  if (!library_.empty()) node.library_path = reading_of(library_, now);
+  return node;
+}
+
+// Fills `node.init`; true when NVML is up.
+bool Round::start(NodeFrame& node) {
+  if (started_) return true;
+  auto library = load();
+  if (!library) {
+    node = failed_node(NVML_ERROR_LIBRARY_NOT_FOUND, library.error().text);
+    return false;
+  }
+  library_ = *library;
+  const nvmlReturn_t result = caller_.call(
+      "nvmlInit_v2", kNoGpu, CallClass::init, nvml_->nvmlInit_v2);
+  if (result != NVML_SUCCESS) {
+    node = failed_node(result, return_name(result));
+    return false;
+  }
+  started_ = true;
+  return true;
+}
+
+NodeFrame Round::node_frame() {
+  NodeFrame node;
+  const Wall now = wall_now();
+  node.init = reading_of(std::string("SUCCESS"), now);
+  node.library_path = reading_of(library_, now);
+  char text[NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE] = {};
+  const auto size = static_cast<unsigned>(sizeof(text));
+  nvmlReturn_t result = caller_.call(
+      "nvmlSystemGetDriverVersion", kNoGpu, CallClass::query,
+      nvml_->nvmlSystemGetDriverVersion, static_cast<char*>(text), size);
+  node.driver_version = Questions::outcome(result, std::string(text));
+  result = caller_.call("nvmlSystemGetNVMLVersion", kNoGpu, CallClass::query,
+                        nvml_->nvmlSystemGetNVMLVersion,
+                        static_cast<char*>(text), size);
+  node.nvml_version = Questions::outcome(result, std::string(text));
+  int cuda = 0;
+  result = caller_.call("nvmlSystemGetCudaDriverVersion_v2", kNoGpu,
+                        CallClass::query,
+                        nvml_->nvmlSystemGetCudaDriverVersion_v2, &cuda);
+  node.cuda_version = Questions::outcome(result, cuda_in_words(cuda));
+  unsigned count = 0;
+  result = caller_.call("nvmlDeviceGetCount_v2", kNoGpu, CallClass::query,
+                        nvml_->nvmlDeviceGetCount_v2, &count);
+  node.gpu_count = Questions::outcome(result, static_cast<int64_t>(count));
+  return node;
+}
+
+Gpu Round::ask_gpu(unsigned index) {
+  Gpu gpu;
+  gpu.index = static_cast<int>(index);
+  nvmlDevice_t device{};
+  const nvmlReturn_t result = caller_.call(
+      "nvmlDeviceGetHandleByIndex_v2", gpu.index, CallClass::handle,
+      nvml_->nvmlDeviceGetHandleByIndex_v2, index, &device);
+  gpu.readings[std::string(field::kHandle)] = Questions::outcome(result, true);
+  if (result != NVML_SUCCESS) return gpu;
+  Questions questions(*nvml_, caller_, device, gpu);
+  ask_identity(questions);
+  ask_modes(questions);
+  ask_mig(questions);
+  ask_load(questions);
+  ask_health(questions);
+  ask_nvlinks(questions);
+  ask_processes(questions);
+  return gpu;
+}
+
+bool Round::run(const Answer& answer) {
+  NodeFrame node;
+  if (!start(node)) {
+    answer({.node = node});
+    return false;
+  }
+  node = node_frame();
+  answer({.node = node});
+  if (node.gpu_count.state != Reading::State::value) {
+    return !is_node_wide(static_cast<nvmlReturn_t>(node.gpu_count.code));
+  }
+  const auto count = std::get<int64_t>(node.gpu_count.value);
+  for (unsigned i = 0; i < count; ++i) {
+    if (i < 32 && (settings_.left_out >> i & 1U) != 0) continue;
+    answer({.gpu = ask_gpu(i)});
+  }
+  return true;
+}
+
+void Round::shut_down() {
+  if (!started_) return;
+  started_ = false;
+  caller_.call("nvmlShutdown", kNoGpu, CallClass::query, nvml_->nvmlShutdown);
+}
+
+}  // namespace gpuward::probe

@@ -1,0 +1,46 @@
+// One round of the prober: the node, then every GPU that is not left out, one
+// frame each.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "host/host.h"
+#include "probe/launch.h"
+#include "probe/protocol.h"
+#include "probe/questions.h"
+
+namespace gpuward::probe {
+
+class Round {
+ public:
+  Round(const Host& host, const ProberSettings& settings, Caller& caller,
+        ProgressWriter& progress);
+
+  using Answer = std::function<void(Frame)>;
+
+  // False when this process is of no more use: NVML did not start, or its
+  // driver went away. The next prober begins anew (a reloaded driver comes with
+  // another library, and a library is not loaded twice).
+  bool run(const Answer& answer);
+
+  void shut_down();
+
+ private:
+  // The library's path, once loaded.
+  Result<std::string> load();
+  NodeFrame node_frame();
+  NodeFrame failed_node(nvmlReturn_t code, std::string why) const;
+  bool start(NodeFrame& node);
+  Gpu ask_gpu(unsigned index);
+
+  const Host& host_;
+  const ProberSettings& settings_;
+  Caller& caller_;
+  ProgressWriter& progress_;
+  std::optional<Nvml> nvml_;
+  std::string library_;
+  bool started_ = false;
+};
+
+}  // namespace gpuward::probe

@@ -1,0 +1,109 @@
+#include "probe/session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "host/task.h"
+
+namespace gpuward::probe {
+namespace {
+
+std::string end_in_words(int status) {
+  if (WIFSIGNALED(status)) {
+    const char* name = ::sigdescr_np(WTERMSIG(status));
+    return std::string("the prober was killed by a signal: ") +
+           (name != nullptr ? name : "unknown");
+  }
+  return "the prober ended with exit code " +
+         std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Session::Session(Launched launched, ProgressMap map, ProberSettings settings)
+    : launched_(std::move(launched)),
+      map_(std::move(map)),
+      settings_(std::move(settings)) {}
+
+Result<Session> Session::start(const Host& host, Slot slot,
+                               ProberSettings settings) {
+  settings.slot = slot.number;
+  settings.owner_pid = ::getpid();
+  settings.owner_start_time =
+      TRY(task_stat(host.self, ::getpid())).start_time;
+  settings.root = host.evidence.directory();
+  settings.simulated = host.simulated;
+  // What an earlier prober left must not be taken for this one's.
+  {
+    ProgressMap map = TRY(ProgressMap::writer(slot.progress));
+    map.record().pid = 0;
+  }
+  Launched launched = TRY(launch(std::move(slot), settings));
+  ProgressMap map = TRY(ProgressMap::reader(launched.progress));
+  return Session(std::move(launched), std::move(map), std::move(settings));
+}
+
+Result<uint64_t> Session::ask(Request request) {
+  request.number = ++last_request_;
+  const std::string bytes = encode(request);
+  if (::send(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) <
+      0) {
+    return fail_errno(errno, "asking the prober");
+  }
+  return request.number;
+}
+
+std::vector<Frame> Session::receive() {
+  std::vector<Frame> frames;
+  std::string buffer(kMaxFrame + 1, '\0');
+  while (!broken_) {
+    const ssize_t got =
+        ::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
+    if (got <= 0) {
+      broken_ = Error{Error::Kind::gone, 0, "the prober ended"};
+      reap();
+      break;
+    }
+    auto frame = decode_frame({buffer.data(), static_cast<size_t>(got)},
+                              wall_now());
+    if (!frame) {
+      broken_ = wrap(frame.error(), "the prober sent a frame that is none")
+                    .error();
+      break;
+    }
+    frames.push_back(std::move(*frame));
+  }
+  return frames;
+}
+
+void Session::dismiss(Millis grace) {
+  if (reap()) return;
+  if (!ask({.kind = Request::Kind::quit})) {
+    // Closing our end tells it the same.
+    launched_.socket.reset();
+  }
+  pollfd watch{launched_.process.get(), POLLIN, 0};
+  if (watch.fd >= 0) ::poll(&watch, 1, static_cast<int>(grace.count()));
+  reap();
+}
+
+bool Session::reap() {
+  if (launched_.pid <= 0) return true;
+  int status = 0;
+  const pid_t done = ::waitpid(launched_.pid, &status, WNOHANG);
+  if (done == 0) return false;
+  if (done > 0 && broken_ && broken_->kind == Error::Kind::gone) {
+    broken_->text = end_in_words(status);
+  }
+  launched_.pid = 0;
+  return true;
+}
+
+}  // namespace gpuward::probe

@@ -1,0 +1,341 @@
+#include "probe/survey.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "evidence/tasks.h"
+#include "model/fields.h"
+#include "probe/ending.h"
+
+namespace gpuward::probe {
+namespace {
+
+// How often a record is looked at: nothing tells when it changes.
+constexpr Millis kLook = 20ms;
+// A prober that was asked to quit and is healthy needs far less.
+constexpr Millis kDismissGrace = 500ms;
+constexpr Millis kEndGrace = 250ms;
+constexpr const char* kDriverFile = "/proc/driver/nvidia/version";
+
+}  // namespace
+
+// Who sits in a slot, as far as this survey is concerned.
+struct Surveyor::Seat {
+  explicit Seat(int slot, uint32_t left_out_gpus)
+      : number(slot), left_out(left_out_gpus) {}
+
+  int number;
+  uint32_t left_out;
+  std::optional<Session> session;  // ours
+  std::optional<Holder> holder;    // somebody else's
+  std::optional<Error> refused;    // no prober could be had
+  uint64_t round_request = 0;
+  uint64_t file_request = 0;
+  bool round_done = false;
+  bool file_done = false;
+  bool hung = false;  // the call in the record will not be waited for longer
+  std::optional<NodeFrame> node;
+  std::vector<Gpu> gpus;
+  Reading driver_file;
+  mutable std::optional<StuckTask> task;  // looked at once, when it is needed
+
+  std::optional<Progress> progress() const {
+    if (session) return session->progress();
+    return holder ? holder->progress : std::nullopt;
+  }
+  bool settled() const {
+    return refused || hung || (round_done && file_done) ||
+           (session && session->broken());
+  }
+};
+
+Surveyor::Surveyor(const Host& host, SurveyOptions options,
+                   std::optional<Session> session)
+    : host_(host), options_(std::move(options)), started_(BootClock::now()) {
+  seats_[0] = std::make_unique<Seat>(1, 0);
+  seats_[0]->session = std::move(session);
+}
+
+Surveyor::~Surveyor() = default;
+Surveyor::Surveyor(Surveyor&&) noexcept = default;
+
+// Takes the slot, or looks at who has it. With a session, asks for a round.
+void Surveyor::sit_down(Seat& seat, Boot /*now*/) {
+  if (!seat.session) {
+    auto slot = take_slot(host_, seat.number);
+    if (!slot && slot.error().kind == Error::Kind::busy) {
+      seat.holder = holder_of(host_, seat.number);
+      return;  // free by now: the next step takes it
+    }
+    if (!slot) {
+      seat.refused = slot.error();
+      return;
+    }
+    seat.holder.reset();
+    auto session = Session::start(
+        host_, std::move(*slot),
+        {.driver_root = options_.driver_root,
+         .factor = options_.factor,
+         .left_out = seat.left_out});
+    if (!session) {
+      seat.refused = session.error();
+      return;
+    }
+    seat.session = std::move(*session);
+  }
+  const auto round = seat.session->ask({.kind = Request::Kind::round});
+  const auto file = seat.session->ask(
+      {.kind = Request::Kind::file, .target = kDriverFile});
+  if (!round || !file) {
+    seat.refused = round ? file.error() : round.error();
+    return;
+  }
+  seat.round_request = *round;
+  seat.file_request = *file;
+}
+
+void Surveyor::listen(Seat& seat) {
+  for (Frame& frame : seat.session->receive()) {
+    if (frame.node) seat.node = std::move(frame.node);
+    if (frame.gpu) seat.gpus.push_back(std::move(*frame.gpu));
+    if (frame.text) seat.driver_file = std::move(*frame.text);
+    if (!frame.end) continue;
+    seat.round_done = seat.round_done || frame.number == seat.round_request;
+    seat.file_done = seat.file_done || frame.number == seat.file_request;
+  }
+  // After a round that could not start, the prober ends without the file.
+  if (seat.session->broken() && seat.round_done) seat.file_done = true;
+}
+
+// A call that is not back: hung once its own deadline has passed, or once it
+// has lasted for as long as this caller would wait for anything.
+void Surveyor::look_for_hang(Seat& seat, Boot now) {
+  const auto progress = seat.progress();
+  if (!progress || !progress->in_call) return;
+  const Millis bound = std::min(progress->deadline, options_.patience);
+  seat.hung = now - progress->began >= bound;
+}
+
+// Somebody else's prober: another caller's, or a canary.
+void Surveyor::watch(Seat& seat, Boot now) {
+  look_for_hang(seat, now);
+  if (!seat.hung || seat.holder->owner_alive || !options_.end_what_sleeps) {
+    return;
+  }
+  // Its owner is gone and nobody will end it. If it may be ended, that frees
+  // the slot for a fresh look; if not, it is the canary.
+  const Progress& left = *seat.holder->progress;
+  if (end_prober(host_, left.pid, left.start_time, kEndGrace)) {
+    seat.hung = false;
+    seat.holder.reset();
+  }
+}
+
+// One GPU does not let the first prober go on: a second one asks the others.
+// It joins before the first is given up, or it would have no time left.
+void Surveyor::second_opinion(Boot now) {
+  if (seats_[1] != nullptr) return;
+  const auto progress = seats_[0]->progress();
+  if (!progress || !progress->in_call || progress->gpu < 0) return;
+  const Millis suspicious =
+      std::min(progress->deadline, options_.patience / 2);
+  if (now - progress->began < suspicious) return;
+  const uint32_t left_out =
+      progress->left_out | (uint32_t{1} << (progress->gpu & 31));
+  seats_[1] = std::make_unique<Seat>(2, left_out);
+}
+
+bool Surveyor::step(Boot now) {
+  second_opinion(now);
+  bool settled = true;
+  for (const auto& seat : seats_) {
+    if (seat == nullptr || seat->settled()) continue;
+    const bool seated = seat->session && seat->round_request != 0;
+    if (!seated) sit_down(*seat, now);
+    if (seat->session) {
+      listen(*seat);
+      look_for_hang(*seat, now);
+    } else if (seat->holder) {
+      watch(*seat, now);
+    }
+    settled = settled && seat->settled();
+  }
+  return settled || now >= end_of_patience();
+}
+
+std::vector<int> Surveyor::fds() const {
+  std::vector<int> out;
+  for (const auto& seat : seats_) {
+    if (seat != nullptr && seat->session && !seat->settled()) {
+      out.push_back(seat->session->fd());
+    }
+  }
+  return out;
+}
+
+Boot Surveyor::wake(Boot now) const {
+  return std::min(now + kLook, end_of_patience());
+}
+
+Probe Surveyor::describe(const Seat& seat, Boot now) const {
+  Probe probe;
+  probe.slot = seat.number;
+  for (int i = 0; i < 32; ++i) {
+    if ((seat.left_out >> i & 1U) != 0) probe.left_out.push_back(i);
+  }
+  if (const auto progress = seat.progress()) {
+    probe.boot_id = progress->boot_id;
+    probe.pid = progress->pid;
+    probe.start_time = progress->start_time;
+    probe.symbol = progress->symbol;
+    probe.gpu = progress->gpu;
+    probe.calls = progress->calls;
+    probe.slowest = progress->slowest;
+    probe.slowest_symbol = progress->slowest_symbol;
+    probe.placement = progress->placement;
+    probe.deadline = progress->deadline;
+    if (progress->in_call) probe.since = progress->began_wall;
+    if (progress->in_call && !seat.settled()) {
+      probe.state = Probe::State::slow;
+    }
+    // In one call for long enough to be named, though not to be given up.
+    if (progress->in_call && now - progress->began >= progress->deadline) {
+      probe.state = Probe::State::stuck;
+    } else if (seat.hung) {
+      probe.state = Probe::State::waiting;
+    }
+  }
+  if (seat.round_done && !seat.hung) {
+    probe.state = Probe::State::answering;
+  } else if (seat.refused) {
+    probe.why = seat.refused->text;
+  } else if (seat.session && seat.session->broken()) {
+    probe.state = Probe::State::failed;
+    probe.why = seat.session->broken()->text;
+  } else if (seat.holder && !seat.holder->progress) {
+    probe.why = "slot held: " + seat.holder->why_unknown;
+  } else if (seat.holder && !seat.hung) {
+    probe.state = Probe::State::slow;
+    probe.why = fmt::format("probe {} of another caller is still at work",
+                            probe.pid);
+  }
+  return probe;
+}
+
+void Surveyor::judge(Seat& seat, Boot now) const {
+  // At the end of the patience a call that has taken most of it is the news.
+  const auto progress = seat.progress();
+  if (progress && progress->in_call && now >= end_of_patience() &&
+      now - progress->began >= options_.patience / 2) {
+    seat.hung = true;
+  }
+  if (seat.hung && !seat.task && progress) {
+    if (auto task = inspect_task(host_.self, progress->pid)) seat.task = *task;
+  }
+}
+
+void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {
+  if (survey.gpu_count.state != Reading::State::value) return;
+  const auto* count = std::get_if<int64_t>(&survey.gpu_count.value);
+  if (count == nullptr || *count > 1024) return;
+  const auto progress = seats_[0]->progress();
+  for (int i = 0; i < *count; ++i) {
+    if (std::ranges::find(survey.gpus, i, &Gpu::index) != survey.gpus.end()) {
+      continue;
+    }
+    Gpu missing;
+    missing.index = i;
+    Reading& handle = missing.readings[std::string(field::kHandle)];
+    handle.at = wall_now();
+    handle.why = progress && progress->in_call && progress->gpu == i
+                     ? progress->symbol + " has not come back"
+                     : "not asked yet";
+    survey.gpus.push_back(std::move(missing));
+  }
+  std::ranges::sort(survey.gpus, {}, &Gpu::index);
+}
+
+Survey Surveyor::result(Boot now) const {
+  Survey out;
+  for (const auto& seat : seats_) {
+    if (seat == nullptr) continue;
+    judge(*seat, now);
+    Probe probe = describe(*seat, now);
+    probe.task = seat->task;
+    out.probes.push_back(std::move(probe));
+    // The second prober's word counts where the first had none.
+    if (seat->node && out.init.state != Reading::State::value) {
+      out.init = seat->node->init;
+      out.driver_version = seat->node->driver_version;
+      out.cuda_version = seat->node->cuda_version;
+      out.nvml_version = seat->node->nvml_version;
+      out.library_path = seat->node->library_path;
+      out.gpu_count = seat->node->gpu_count;
+    }
+    if (out.driver_file.state != Reading::State::value) {
+      out.driver_file = seat->driver_file;
+    }
+    for (const Gpu& gpu : seat->gpus) {
+      if (std::ranges::find(out.gpus, gpu.index, &Gpu::index) ==
+          out.gpus.end()) {
+        out.gpus.push_back(gpu);
+      }
+    }
+  }
+  add_missing_gpus(out, now);
+  return out;
+}
+
+std::optional<Session> Surveyor::keep() {
+  Seat& seat = *seats_[0];
+  if (!seat.session || seat.session->broken() || seat.hung ||
+      !seat.round_done) {
+    return std::nullopt;
+  }
+  auto session = std::move(seat.session);
+  seat.session.reset();
+  return session;
+}
+
+void Surveyor::dispose() {
+  for (const auto& seat : seats_) {
+    if (seat == nullptr || !seat->session) continue;
+    Session& session = *seat->session;
+    const auto progress = session.progress();
+    if (progress && progress->in_call && !session.reap()) {
+      if (options_.end_what_sleeps) {
+        end_prober(host_, progress->pid, progress->start_time, kEndGrace);
+      }
+      session.reap();
+    } else {
+      session.dismiss(kDismissGrace);
+    }
+    seat->session.reset();
+  }
+}
+
+Survey run_survey(const Host& host, const SurveyOptions& options,
+                  const OnWait& on_wait) {
+  Surveyor surveyor(host, options);
+  const Boot started = BootClock::now();
+  Boot now = started;
+  while (!surveyor.step(now)) {
+    std::vector<pollfd> watched;
+    for (const int fd : surveyor.fds()) watched.push_back({fd, POLLIN, 0});
+    const Millis pause = std::max(surveyor.wake(now) - now, Millis(0));
+    ::poll(watched.data(), watched.size(), static_cast<int>(pause.count()) + 1);
+    now = BootClock::now();
+    if (on_wait) {
+      const Survey so_far = surveyor.result(now);
+      on_wait(so_far.probes.front(), now - started);
+    }
+  }
+  Survey survey = surveyor.result(now);
+  surveyor.dispose();
+  return survey;
+}
+
+}  // namespace gpuward::probe

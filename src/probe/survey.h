@@ -1,0 +1,100 @@
+// A survey: everything that probing can say about the node within a patience,
+// with at most two probers on the node whoever else is asking (design, law 2).
+//
+// A state machine that never waits: call step() whenever one of fds() is
+// readable or wake() has come, until it says done. `doctor` drives it with
+// poll (run_survey), the agent from its event loop.
+//
+//   slot 1 free ─▶ our prober ─▶ round complete ─▶ done
+//     │                 └─▶ a call does not come back ─▶ judged by its deadline
+//     │                       └─ of one GPU ─▶ slot 2, leaving that GPU out
+//     └ held ─▶ watch its record: freed ─▶ take it; hung ─▶ that is the evidence
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/host.h"
+#include "model/snapshot.h"
+#include "probe/session.h"
+
+namespace gpuward::probe {
+
+struct SurveyOptions {
+  // How long the caller waits for an answer, whatever the driver does.
+  Millis patience = 10s;
+  double factor = 1.0;      // of the deadlines; for tests
+  std::string driver_root;  // empty: look everywhere
+  // A prober that can be ended (it sleeps in user space) is ended when the
+  // survey is over. The agent says no while the deadline has not passed.
+  bool end_what_sleeps = true;
+};
+
+struct Survey {
+  Reading init;
+  Reading driver_version;
+  Reading cuda_version;
+  Reading nvml_version;
+  Reading library_path;
+  Reading gpu_count;
+  Reading driver_file;  // /proc/driver/nvidia/version, read by the prober
+  std::vector<Gpu> gpus;  // by index; one not answering has no reading but why
+  std::vector<Probe> probes;
+
+  bool operator==(const Survey&) const = default;
+};
+
+class Surveyor {
+ public:
+  // `host` must outlive it. `session`: a healthy prober of an earlier survey.
+  Surveyor(const Host& host, SurveyOptions options,
+           std::optional<Session> session = std::nullopt);
+  ~Surveyor();
+  Surveyor(Surveyor&&) noexcept;
+
+  // True once there is nothing more to wait for.
+  bool step(Boot now);
+  // Sockets to be polled for reading until the next step.
+  std::vector<int> fds() const;
+  // When step() wants to be called at the latest.
+  Boot wake(Boot now) const;
+
+  // What is known now. Complete once step() returned true.
+  Survey result(Boot now) const;
+
+  // The healthy prober of slot 1, to be kept; nothing if there is none.
+  std::optional<Session> keep();
+  // Ends or leaves what is still there, by its state: see slot.h and law 2.
+  // Waits at most about a second, for a prober that is on its way out.
+  void dispose();
+
+ private:
+  struct Seat;
+  void sit_down(Seat& seat, Boot now);
+  void listen(Seat& seat);
+  void watch(Seat& seat, Boot now);
+  void look_for_hang(Seat& seat, Boot now);
+  void second_opinion(Boot now);
+  void judge(Seat& seat, Boot now) const;
+  Probe describe(const Seat& seat, Boot now) const;
+  void add_missing_gpus(Survey& survey, Boot now) const;
+  Boot end_of_patience() const { return started_ + options_.patience; }
+
+  const Host& host_;
+  SurveyOptions options_;
+  Boot started_;
+  std::array<std::unique_ptr<Seat>, kSlots> seats_;
+};
+
+// What is being waited for, for a terminal.
+using OnWait = std::function<void(const Probe& probe, Millis waited)>;
+
+// Drives one to its end, then disposes of it.
+Survey run_survey(const Host& host, const SurveyOptions& options,
+                  const OnWait& on_wait);
+
+}  // namespace gpuward::probe
