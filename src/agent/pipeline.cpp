@@ -4,9 +4,12 @@
 
 #include "base/text.h"
 #include "diagnosis/fold.h"
+#include "evidence/driver.h"
+#include "evidence/pci.h"
 #include "evidence/snapshot_facts.h"
 #include "host/task.h"
 #include "model/facts.h"
+#include "model/fields.h"
 
 namespace gpuward {
 namespace {
@@ -22,6 +25,29 @@ Reading flavour_in(const Reading& driver_file) {
   const bool open = text->find("Open Kernel Module") != std::string::npos;
   return reading_of(std::string(open ? "open" : "proprietary"),
                     driver_file.at);
+}
+
+// What NVML says; while it says nothing, the loaded module's own version.
+Reading driver_version(const Host& host, const Reading& by_nvml, Wall now) {
+  if (by_nvml.state == Reading::State::value) return by_nvml;
+  const auto loaded = loaded_driver_version(host.evidence);
+  return loaded ? reading_of(*loaded, now) : by_nvml;
+}
+
+// A GPU that gives no handle tells no address. NVML counts GPUs in the order of
+// the bus, so where it counts as many as there are, the place tells.
+void add_addresses(Snapshot& snapshot,
+                   const Result<std::vector<std::string>>& addresses,
+                   Wall now) {
+  if (!addresses || addresses->size() != snapshot.gpus.size()) return;
+  for (size_t i = 0; i < snapshot.gpus.size(); ++i) {
+    Gpu& gpu = snapshot.gpus[i];
+    if (gpu.index != static_cast<int>(i)) return;
+    Reading& address = gpu.readings[std::string(field::kPciBusId)];
+    if (address.state == Reading::State::value) continue;
+    address = reading_of((*addresses)[i], now);
+    address.why = "by its place on the bus";
+  }
 }
 
 bool is_fact(const Evidence& evidence, std::string_view key) {
@@ -47,7 +73,7 @@ Snapshot empty_snapshot(const Host& host, Wall now) {
 Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now) {
   Snapshot snapshot = empty_snapshot(host, now);
   snapshot.init = survey.init;
-  snapshot.driver_version = survey.driver_version;
+  snapshot.driver_version = driver_version(host, survey.driver_version, now);
   snapshot.cuda_version = survey.cuda_version;
   snapshot.nvml_version = survey.nvml_version;
   snapshot.library_path = survey.library_path;
@@ -55,6 +81,7 @@ Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now) {
   snapshot.module_flavour = flavour_in(survey.driver_file);
   snapshot.gpus = survey.gpus;
   snapshot.probes = survey.probes;
+  add_addresses(snapshot, gpu_addresses(host.evidence), now);
   return snapshot;
 }
 

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <map>
 
+#include "base/text.h"
 #include "cli/options.h"
+#include "cli/screen.h"
 
 namespace gpuward::cli {
 namespace {
@@ -19,7 +21,7 @@ constexpr const char* kExitCodes =
 
 // "30s", "1.5m", "250ms"; a plain number is seconds. Throws CLI11's error for
 // anything else, which the caller of parse() sees as wrong usage.
-Millis duration(const std::string& text) {
+Millis duration(const std::string& option, const std::string& text) {
   static const std::map<std::string, double> kUnits = {
       {"", 1000}, {"ms", 1},      {"s", 1000},
       {"m", 6e4}, {"min", 6e4},   {"h", 3.6e6}, {"d", 8.64e7}};
@@ -33,7 +35,7 @@ Millis duration(const std::string& text) {
   const auto unit = kUnits.find(text.substr(used));
   if (number < 0 || number > 1e9 || unit == kUnits.end()) {
     throw CLI::ValidationError(
-        "'" + text + "' is no duration: write 10s, 500ms, 5m or 1h");
+        option, "'" + text + "' is no duration: write 10s, 500ms, 5m or 1h");
   }
   return Millis(static_cast<Millis::rep>(number * unit->second));
 }
@@ -52,7 +54,8 @@ CLI::Option* add_duration(CLI::App& verb, const char* name, Millis& out,
                           const char* about) {
   return verb
       .add_option_function<std::string>(
-          name, [&out](const std::string& text) { out = duration(text); },
+          name,
+          [&out, name](const std::string& text) { out = duration(name, text); },
           about)
       ->type_name("TIME")
       ->default_str(to_words(out));
@@ -193,6 +196,22 @@ Options chosen(const CLI::App& app, Parsed& parsed) {
 
 }  // namespace
 
+// CLI11 only says that a verb is missing; this says which one was meant.
+bool is_unknown_verb(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) return false;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands({})) {
+    if (verb->get_name() == word) return false;
+    verbs.push_back(verb->get_name());
+  }
+  std::string text = "no verb '" + printable(word, 100) + "'";
+  if (const auto guess = nearest(word, verbs)) {
+    text += "; did you mean '" + *guess + "'?";
+  }
+  complain(text + " `gpuward --help` shows them");
+  return true;
+}
+
 Options parse(int argc, char** argv) {
   Parsed parsed;
   CLI::App app(kAbout, "gpuward");
@@ -206,6 +225,7 @@ Options parse(int argc, char** argv) {
   add_agent(app, parsed.agent);
   add_release(app, parsed.release);
   add_sim(app, parsed.sim);
+  if (argc > 1 && is_unknown_verb(app, argv[1])) return Done{kWrongUsage};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -80,9 +80,11 @@ std::string in_words(const Remedy& remedy) {
 
 void print_since(const Screen& screen, const Finding& finding, Wall now) {
   if (!finding.since) return;
+  const bool today = now - *finding.since < 24h;
   print_row(screen, "since",
             fmt::format("{} ago ({})", to_words(now - *finding.since),
-                        to_clock(*finding.since)));
+                        today ? to_clock(*finding.since)
+                              : to_iso(*finding.since).substr(0, 16) + "Z"));
 }
 
 void print_finding(const Screen& screen, const Finding& finding, Wall now) {

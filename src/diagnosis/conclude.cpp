@@ -15,6 +15,7 @@ namespace {
 struct Found {
   Finding finding;
   const Fault* fault = nullptr;
+  const Weighed* weighed = nullptr;
   uint64_t order = 0;  // of its first line, where it rests on one
   bool consequence = false;
 };
@@ -66,6 +67,13 @@ const Explains* explanation(const Found& root, const Found& other) {
   return nullptr;
 }
 
+void add(Finding& finding, const Consequence& consequence) {
+  auto& list = finding.consequences;
+  if (std::ranges::find(list, consequence.id, &Consequence::id) == list.end()) {
+    list.push_back(consequence);
+  }
+}
+
 // Moves what merely follows from another finding under that finding.
 void list_under_roots(std::vector<Found>& found) {
   for (Found& root : found) {
@@ -76,21 +84,27 @@ void list_under_roots(std::vector<Found>& found) {
       const Explains* why = explanation(root, other);
       if (why == nullptr) continue;
       other.consequence = true;
-      const std::string text =
-          why->text.empty() ? other.finding.title : why->text;
-      root.finding.consequences.push_back({other.finding.id, text});
+      add(root.finding,
+          {other.finding.id, why->text.empty()
+                                 ? other.finding.title
+                                 : fill_in(root.weighed->scene, why->text)});
       for (const Consequence& one : other.finding.consequences) {
-        root.finding.consequences.push_back(one);
+        add(root.finding, one);
       }
     }
   }
 }
 
+// Among faults the surest comes first, among equally sure ones the root. Among
+// warnings what is at stake comes first: being sure of a small matter does not
+// make it the first to read.
 bool worse(const Found& left, const Found& right) {
   const auto key = [](const Found& one) {
+    const int doubt = -static_cast<int>(one.finding.confidence);
+    const bool fault = one.finding.severity == Severity::fault;
     return std::tuple(-static_cast<int>(one.finding.severity),
-                      -static_cast<int>(one.finding.confidence),
-                      one.fault->rank, one.finding.id,
+                      fault ? doubt : one.fault->rank,
+                      fault ? one.fault->rank : doubt, one.finding.id,
                       one.finding.subject.name);
   };
   return key(left) < key(right);
@@ -158,7 +172,8 @@ std::vector<Found> find_all(const std::vector<std::vector<Weighed>>& weighed,
   for (const auto& subjects : weighed) {
     for (const Weighed& one : subjects) {
       if (one.rule == nullptr) continue;
-      found.push_back({finding_from(one, now), one.fault, first_line_of(one)});
+      found.push_back(
+          {finding_from(one, now), one.fault, &one, first_line_of(one)});
     }
   }
   std::ranges::sort(found, worse);

@@ -111,6 +111,19 @@ TEST(Conclude, AProbeThatDidNotRunIsNoAnswer) {
   EXPECT_NE(unknown(diagnosis, "nvml-hang-user"), nullptr);
 }
 
+TEST(Conclude, AMachineWithoutGpusIsHealthyWhateverCannotBeRead) {
+  const auto diagnosis = diagnose({
+      {{"pci_gpus", "0"}, {"module_loaded", "false"}, {"probe", "not-run"},
+       {"library_state", "absent"}},
+      {},
+      {{"kernel-log", "not readable: run as root"}, {"probe", "no library"}}});
+  EXPECT_TRUE(diagnosis.findings.empty());
+  for (const UnknownCheck& one : diagnosis.checks.unknown) {
+    EXPECT_FALSE(one.matters) << one.id << ": " << one.why;
+  }
+  EXPECT_EQ(verdict_of(diagnosis), Verdict::healthy);
+}
+
 TEST(Conclude, AMissingFactIsNeitherYesNorNo) {
   // Affected driver, MIG layout not known.
   const auto open = diagnose({{{"driver", "570.158.01"}}, {}, {}});
@@ -157,6 +170,17 @@ TEST(Conclude, ConsequencesStandUnderTheirRoot) {
   }
 }
 
+TEST(Conclude, ConsequencesAreFilledInAndNotRepeated) {
+  const auto diagnosis = diagnose({{{"driver", "570.158.01"}, {"mig", "mixed"},
+                                    {"probe", "stuck"},
+                                    {"probe_symbol", "nvmlInit_v2"},
+                                    {"probe_task_state", "S"}}, {}, {}});
+  ASSERT_EQ(ids(diagnosis), std::vector<std::string>{"nvml-init-hang-r570"});
+  const auto& follows = diagnosis.findings[0].consequences;
+  ASSERT_EQ(follows.size(), 1u);
+  EXPECT_EQ(follows[0].text, "nvmlInit_v2 does not return");
+}
+
 TEST(Conclude, TwoGpusAreTwoFindings) {
   const auto diagnosis = diagnose({{}, {
       "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
@@ -175,6 +199,7 @@ TEST(Conclude, MemoryIsBounded) {
                 ":3b:00): 79, GPU has fallen off the bus.";
     fold(catalogue(), state, line);
   }
+  ASSERT_FALSE(state.hits.empty());
   for (const auto& [signature, by_gpu] : state.hits) {
     EXPECT_LE(by_gpu.size(), State::kSubjects);
     for (const auto& [gpu, hits] : by_gpu) {

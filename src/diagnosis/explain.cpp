@@ -93,6 +93,30 @@ std::optional<int> xid_in(std::string_view words) {
   return to_number<int>(std::string_view(lower).substr(at, end - at));
 }
 
+bool rests_on(const Condition& condition, size_t signature) {
+  return std::ranges::find(condition.signatures, signature) !=
+             condition.signatures.end() ||
+         std::ranges::any_of(condition.parts, [&](const Condition& part) {
+           return rests_on(part, signature);
+         });
+}
+
+// The entry that it stands in; for a shared one, those whose rules use it.
+std::vector<std::string> faults_of_signature(const Catalogue& catalogue,
+                                             size_t index) {
+  const std::string& own = catalogue.signatures[index].fault;
+  if (!own.empty()) return {own};
+  std::vector<std::string> ids;
+  for (const Fault& fault : catalogue.faults) {
+    if (std::ranges::any_of(fault.rules, [&](const Rule& rule) {
+          return rests_on(rule.when, index);
+        })) {
+      ids.push_back(fault.id);
+    }
+  }
+  return ids;
+}
+
 Explanation of_line(const Catalogue& catalogue, std::string_view line) {
   Explanation out;
   for (const size_t index : catalogue.patterns.match(line)) {
@@ -102,9 +126,10 @@ Explanation of_line(const Catalogue& catalogue, std::string_view line) {
         signature.means.empty()
             ? fmt::format("matches '{}'", signature.name)
             : signature.means);
-    if (signature.fault.empty()) continue;
-    if (std::ranges::find(out.faults, signature.fault) == out.faults.end()) {
-      out.faults.push_back(signature.fault);
+    for (std::string& id : faults_of_signature(catalogue, index)) {
+      if (std::ranges::find(out.faults, id) == out.faults.end()) {
+        out.faults.push_back(std::move(id));
+      }
     }
   }
   for (const std::string& id : out.faults) {

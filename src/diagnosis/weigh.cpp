@@ -65,12 +65,45 @@ Weighed weigh_one(const Scene& scene) {
 void add_evidence(Finding& finding, Evidence evidence) {
   // One line may give several facts; it is shown once.
   const auto same = [&](const Evidence& one) {
-    return one.text == evidence.text && one.subject == evidence.subject;
+    const bool same_line = one.line > 0 && one.line == evidence.line &&
+                           one.file == evidence.file;
+    return same_line ||
+           (one.text == evidence.text && one.subject == evidence.subject);
   };
-  if (finding.evidence.size() >= kMaxEvidence) return;
   if (std::ranges::none_of(finding.evidence, same)) {
     finding.evidence.push_back(std::move(evidence));
   }
+}
+
+// Eight GPUs of one model are one piece of evidence to a reader.
+bool says_the_same_of_another_gpu(const Evidence& one, const Evidence& other) {
+  return !one.key.empty() && one.key == other.key && one.value == other.value &&
+         one.source == other.source && one.subject != other.subject &&
+         one.subject.kind == Subject::Kind::gpu &&
+         other.subject.kind == Subject::Kind::gpu;
+}
+
+void merge_gpus(std::vector<Evidence>& evidence) {
+  std::vector<Evidence> merged;
+  std::vector<int> more;
+  for (Evidence& one : evidence) {
+    const auto found = std::ranges::find_if(merged, [&](const Evidence& kept) {
+      return says_the_same_of_another_gpu(kept, one);
+    });
+    if (found != merged.end()) {
+      ++more[static_cast<size_t>(found - merged.begin())];
+    } else {
+      merged.push_back(std::move(one));
+      more.push_back(0);
+    }
+  }
+  for (size_t i = 0; i < merged.size(); ++i) {
+    if (more[i] > 0) {
+      merged[i].text += fmt::format(" (and {} more GPUs)", more[i]);
+    }
+  }
+  if (merged.size() > kMaxEvidence) merged.resize(kMaxEvidence);
+  evidence = std::move(merged);
 }
 
 void add_shown(const Weighed& weighed, Finding& finding) {
@@ -143,6 +176,7 @@ Finding finding_from(const Weighed& weighed, Wall now) {
     if (earlier && event) finding.since = evidence.when;
   }
   add_shown(weighed, finding);
+  merge_gpus(finding.evidence);
   add_notes(weighed, finding);
   add_consequences(weighed, finding);
   for (Remedy remedy : fault.remedies) {

@@ -58,7 +58,7 @@ Collected collect_boot(const Host& host) {
   if (const auto seconds = uptime_seconds(root)) {
     out.evidence.push_back(node_fact(
         kSource, fact::kUptimeDays, *seconds / 86400,
-        "up " + to_words(to_millis(*seconds)), root.outside("/proc/uptime")));
+        "up " + to_words(to_millis(*seconds)), "/proc/uptime"));
   } else {
     out.gaps.push_back(gap_of(kSource, seconds.error()));
   }

@@ -41,21 +41,21 @@ void add_loaded(Collected& out, const Root& root) {
   if (const auto found = find_nvidia_module(modules.value_or(""))) {
     flavour = found->flavour;
   }
-  const auto version = root.read_word("/sys/module/nvidia/version");
+  const auto version = loaded_driver_version(root);
   if (version) {
     const std::string shown = printable(*version, 100);
     out.evidence.push_back(node_fact(
         kSource, fact::kDriver, shown,
         fmt::format("driver {}{}", shown,
                     flavour.empty() ? "" : " (" + flavour + ")"),
-        root.outside("/sys/module/nvidia/version")));
+        "/sys/module/nvidia/version"));
   } else {
     out.gaps.push_back(gap_of(kSource, version.error()));
   }
   if (!flavour.empty()) {
     out.evidence.push_back(node_fact(kSource, fact::kModule, flavour,
                                      flavour + " kernel module",
-                                     root.outside("/proc/modules")));
+                                     "/proc/modules"));
   }
 }
 
@@ -80,7 +80,7 @@ void add_on_disk(Collected& out, const Root& root) {
   out.evidence.push_back(node_fact(
       kSource, fact::kModuleOnDisk, state,
       fmt::format("module for kernel {} on disk: {}", *kernel, state),
-      path.empty() ? "" : root.outside(folder + "/" + path)));
+      path.empty() ? "" : folder + "/" + path));
 }
 
 }  // namespace
@@ -121,6 +121,10 @@ Collected collect_driver(const Host& host) {
   add_loaded(out, host.evidence);
   add_on_disk(out, host.evidence);
   return out;
+}
+
+Result<std::string> loaded_driver_version(const Root& root) {
+  return root.read_word("/sys/module/nvidia/version");
 }
 
 }  // namespace gpuward

@@ -10,6 +10,9 @@ namespace gpuward {
 // where that cannot be told, "absent").
 Collected collect_driver(const Host& host);
 
+// Of the loaded module, from /sys/module/nvidia/version.
+Result<std::string> loaded_driver_version(const Root& root);
+
 // "open" or "proprietary" by the taint flags in the line of the module nvidia
 // in /proc/modules; nothing where it has none.
 struct LoadedModule {

@@ -69,7 +69,7 @@ std::vector<Evidence> from_files(const Root& root, std::optional<Wall> boot,
         continue;  // the ring has it
       }
       out.push_back(line_of(std::move(parsed->text),
-                            after(boot, parsed->boot_usec), root.outside(path),
+                            after(boot, parsed->boot_usec), std::string(path),
                             line.line));
     }
     if (!out.empty()) return out;

@@ -127,7 +127,7 @@ Result<KmsgRing> read_kmsg(const Root& root) {
   } else {
     ring = parse_kmsg_file(TRY(root.read(kPath, kMaxBytes)));
   }
-  ring.file = root.outside(kPath);
+  ring.file = kPath;
   return ring;
 }
 

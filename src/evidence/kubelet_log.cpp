@@ -23,7 +23,7 @@ void add_file(Collected& out, const Root& root) {
     Evidence item;
     item.source = kSource;
     item.text = line.text;
-    item.file = root.outside(kFile);
+    item.file = kFile;
     item.line = line.line;
     out.evidence.push_back(std::move(item));
   }

@@ -67,7 +67,7 @@ void add_mig(Collected& out, const Root& root, size_t gpus) {
       kSource, fact::kMig, with_instances.size() < gpus ? "mixed" : "all",
       fmt::format("nodes of MIG instances for {} of {} GPUs",
                   with_instances.size(), gpus),
-      root.outside("/dev/nvidia-caps")));
+      "/dev/nvidia-caps"));
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ Collected collect_nodes(const Host& host) {
     out.evidence.push_back(
         node_fact(kSource, fact::kDeviceMajor, *registered,
                   fmt::format("the driver registered major {}", *registered),
-                  root.outside("/proc/devices")));
+                  "/proc/devices"));
   }
   if (const auto names = root.list("/dev")) {
     out.evidence.push_back(count_nodes(root, *names, registered));

@@ -10,6 +10,7 @@ namespace gpuward {
 namespace {
 
 constexpr std::string_view kSource = "pci";
+constexpr std::string_view kNvidia = "0x10de";
 constexpr std::string_view kDevices = "/sys/bus/pci/devices";
 
 // The class is 0xCCSSPP: class, subclass, programming interface.
@@ -72,7 +73,7 @@ Collected collect_pci(const Host& host) {
   for (const std::string& name : names.value_or(std::vector<std::string>{})) {
     const std::string device = fmt::format("{}/{}", kDevices, name);
     const auto vendor = root.read_word(device + "/vendor");
-    if (!vendor || *vendor != "0x10de") continue;
+    if (!vendor || *vendor != kNvidia) continue;
     const auto device_class = root.read_word(device + "/class");
     if (!device_class) {
       out.gaps.push_back(gap_of(kSource, device_class.error()));
@@ -88,6 +89,19 @@ Collected collect_pci(const Host& host) {
   if (switches > 0) text += fmt::format(", {} NVSwitches", switches);
   out.evidence.push_back(
       node_fact(kSource, fact::kPciGpus, gpus, std::move(text)));
+  return out;
+}
+
+Result<std::vector<std::string>> gpu_addresses(const Root& root) {
+  std::vector<std::string> out;
+  for (const std::string& name : TRY(root.list(kDevices))) {
+    const std::string device = fmt::format("{}/{}", kDevices, name);
+    const auto vendor = root.read_word(device + "/vendor");
+    const auto device_class = root.read_word(device + "/class");
+    if (vendor && *vendor == kNvidia && device_class && is_gpu(*device_class)) {
+      out.push_back(to_lower(name));
+    }
+  }
   return out;
 }
 

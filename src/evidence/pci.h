@@ -8,4 +8,7 @@ namespace gpuward {
 
 Collected collect_pci(const Host& host);
 
+// Addresses of the NVIDIA GPUs, as sysfs writes them, in the order of the bus.
+Result<std::vector<std::string>> gpu_addresses(const Root& root);
+
 }  // namespace gpuward

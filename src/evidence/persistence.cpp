@@ -39,7 +39,7 @@ Unit read_unit(const Root& root) {
     auto text = root.read(path, kMaxUnit);
     if (!text) continue;
     unit.texts.push_back(std::move(*text));
-    unit.file = root.outside(path);
+    unit.file = path;
     break;
   }
   if (unit.texts.empty()) return unit;
@@ -55,7 +55,7 @@ Unit read_unit(const Root& root) {
     auto text = root.read(path, kMaxUnit);
     if (!text) continue;
     if (text->find("ExecStart") != std::string::npos) {
-      unit.file = root.outside(path);
+      unit.file = path;
     }
     unit.texts.push_back(std::move(*text));
   }

@@ -99,9 +99,11 @@ Json to_json(const Reading& reading, Wall now) {
       break;
     case Reading::State::value:
       json.set("value", to_json(reading.value));
+      set_text(json, "note", reading.why);
       break;
     case Reading::State::unsupported:
       json.set("unsupported", true);
+      set_text(json, "note", reading.why);
       break;
     case Reading::State::error:
       json.set("error", reading.why);

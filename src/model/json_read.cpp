@@ -123,8 +123,10 @@ Reading read_reading(Reader in, Wall now) {
   if (in.has("value")) {
     out.state = Reading::State::value;
     out.value = value_from_json(json["value"]);
+    if (in.has("note")) out.why = in.text("note");
   } else if (in.has("unsupported")) {
     out.state = Reading::State::unsupported;
+    if (in.has("note")) out.why = in.text("note");
   } else if (in.has("error")) {
     out.state = Reading::State::error;
     out.why = in.text("error");

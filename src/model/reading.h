@@ -25,7 +25,7 @@ struct Reading {
   State state = State::unknown;
   Value value;
   int code = 0;      // nvmlReturn_t where NVML was asked, else errno
-  std::string why;   // for state error and unknown
+  std::string why;   // for error and unknown; a note to the others
   Wall at{};         // when the answer came
 
   bool operator==(const Reading&) const = default;

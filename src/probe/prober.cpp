@@ -69,7 +69,7 @@ bool serve(const Request& request, Round& round, const Host& host,
     round.shut_down();
     go_on = false;
   } else if (request.kind == Request::Kind::round) {
-    go_on = round.run(answer);
+    round.run(answer);
   } else {
     answer({.text = run_errand(request, host, progress)});
   }

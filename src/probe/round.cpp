@@ -13,13 +13,6 @@ std::string cuda_in_words(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-// These mean that the driver under the library is another one or none.
-bool is_node_wide(nvmlReturn_t result) {
-  return result == NVML_ERROR_UNINITIALIZED ||
-         result == NVML_ERROR_DRIVER_NOT_LOADED ||
-         result == NVML_ERROR_LIB_RM_VERSION_MISMATCH;
-}
-
 }  // namespace
 
 Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
@@ -111,23 +104,19 @@ Gpu Round::ask_gpu(unsigned index) {
   return gpu;
 }
 
-bool Round::run(const Answer& answer) {
+void Round::run(const Answer& answer) {
   NodeFrame node;
-  if (!start(node)) {
-    answer({.node = node});
-    return false;
-  }
+  if (!start(node)) return answer({.node = node});
   node = node_frame();
   answer({.node = node});
-  if (node.gpu_count.state != Reading::State::value) {
-    return !is_node_wide(static_cast<nvmlReturn_t>(node.gpu_count.code));
+  const auto* count = std::get_if<int64_t>(&node.gpu_count.value);
+  if (node.gpu_count.state != Reading::State::value || count == nullptr) {
+    return;
   }
-  const auto count = std::get<int64_t>(node.gpu_count.value);
-  for (unsigned i = 0; i < count; ++i) {
+  for (unsigned i = 0; i < *count; ++i) {
     if (i < 32 && (settings_.left_out >> i & 1U) != 0) continue;
     answer({.gpu = ask_gpu(i)});
   }
-  return true;
 }
 
 void Round::shut_down() {

@@ -19,10 +19,10 @@ class Round {
 
   using Answer = std::function<void(Frame)>;
 
-  // False when this process is of no more use: NVML did not start, or its
-  // driver went away. The next prober begins anew (a reloaded driver comes with
-  // another library, and a library is not loaded twice).
-  bool run(const Answer& answer);
+  // Where NVML does not start, or its driver went away, the node frame says so;
+  // the supervisor then begins anew with another prober, since a reloaded
+  // driver comes with another library and a library is not loaded twice.
+  void run(const Answer& answer);
 
   void shut_down();
 

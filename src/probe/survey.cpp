@@ -106,8 +106,6 @@ void Surveyor::listen(Seat& seat) {
     seat.round_done = seat.round_done || frame.number == seat.round_request;
     seat.file_done = seat.file_done || frame.number == seat.file_request;
   }
-  // After a round that could not start, the prober ends without the file.
-  if (seat.session->broken() && seat.round_done) seat.file_done = true;
 }
 
 // A call that is not back: hung once its own deadline has passed, or once it
@@ -291,10 +289,12 @@ Survey Surveyor::result(Boot now) const {
 
 std::optional<Session> Surveyor::keep() {
   Seat& seat = *seats_[0];
-  if (!seat.session || seat.session->broken() || seat.hung ||
-      !seat.round_done) {
-    return std::nullopt;
-  }
+  const bool healthy =
+      seat.session && !seat.session->broken() && !seat.hung &&
+      seat.round_done && seat.node &&
+      seat.node->init.state == Reading::State::value &&
+      seat.node->gpu_count.state == Reading::State::value;
+  if (!healthy) return std::nullopt;
   auto session = std::move(seat.session);
   seat.session.reset();
   return session;

@@ -27,7 +27,8 @@ void LineScan::scan(std::string_view text) {
   while (at < text.size()) {
     const size_t hit = gate_.find(text, at);
     if (hit == std::string_view::npos) break;
-    const size_t newline = text.rfind('\n', hit);
+    const size_t newline =
+        hit == 0 ? std::string_view::npos : text.rfind('\n', hit - 1);
     const size_t begin =
         newline == std::string_view::npos || newline < at ? at : newline + 1;
     lines_ += count_newlines(text.substr(at, begin - at));

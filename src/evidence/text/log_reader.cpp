@@ -37,7 +37,8 @@ void note_oddities(const LineScan& scan, const std::string& name,
                    LogSummary& summary) {
   summary.lines = scan.lines();
   if (summary.bytes == 0) note(summary, name + " is empty");
-  if (scan.odd_bytes() > summary.bytes / 100) {
+  // Text has no NUL; one torn block of a crashed machine is forgiven.
+  if (scan.odd_bytes() > summary.bytes / 1000) {
     note(summary, name + " is not text: it was searched all the same");
   }
   if (scan.long_lines() > 0) {

@@ -147,6 +147,18 @@ TEST_F(Reading, AHundredMegabyteLineInBoundedMemory) {
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 40 << 10);  // KiB
 }
 
+TEST(LineScan, AnOpenGateShowsEveryLine) {
+  const LiteralGate gate({"x"});
+  std::string seen;
+  const LineScan::Sink sink = [&](std::string_view line, int64_t number) {
+    seen += std::to_string(number) + ":" + std::string(line) + ";";
+  };
+  LineScan scan(gate, sink);
+  scan.feed("one\n\n\nfour\nfive");
+  scan.finish();
+  EXPECT_EQ(seen, "1:one;2:;3:;4:four;5:five;");
+}
+
 TEST(LineScan, TheSameWhereverBlocksEnd) {
   const LiteralGate gate({"needle here"});
   const std::string text =

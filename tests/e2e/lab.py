@@ -1,0 +1,356 @@
+"""A lab: a real systemd as PID 1 of its own namespaces, with a simulated GPU.
+
+    with Lab(bin_dir) as lab:
+        lab.run("gpuward status --json")          a shell line in the lab
+        lab.unit("x.service", "[Service]...")     before start()
+        lab.inject("nvmlInit*", "hang=d")         a fault of its GPU
+
+The lab's / is an overlay of this machine's, its hierarchy a cgroup below this
+machine's cgroup v2 root, its kernel log a pipe that write_kernel_log() fills.
+gpuward is /usr/bin/gpuward there and sees *a real machine* (root "/", the real
+systemd): the simulator's library lies where a driver would put it.
+
+The simulated node's keeper lives outside, so that ending the lab does not thaw
+the frozen disk that makes a state D. Cleaning up thaws it. It is done by a
+process of its own, the janitor, as soon as whoever made the lab is gone, by
+whatever end: no mount, cgroup, process or folder is left.
+
+More can be laid into a lab before start(): lab.file(), lab.unit(), and
+programs of this machine are all there (a runtime for containers, say).
+"""
+import fcntl
+import os
+import pathlib
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import termios
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+LIBRARY = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
+PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux",
+            "mount": "mount", "dbus-daemon": "dbus", "systemctl": "systemd"}
+# Of no use in a lab, slow, or not the lab's to touch.
+MASKED = ("systemd-udevd.service", "systemd-udev-trigger.service",
+          "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
+          "systemd-firstboot.service", "systemd-timesyncd.service",
+          "systemd-networkd.service", "systemd-resolved.service",
+          "systemd-sysctl.service", "systemd-modules-load.service",
+          "systemd-random-seed.service", "systemd-update-utmp.service",
+          "systemd-journal-flush.service", "systemd-logind.service",
+          "systemd-tmpfiles-setup-dev.service", "systemd-sysusers.service",
+          "systemd-hwdb-update.service", "systemd-remount-fs.service",
+          "tmp.mount", "systemd-pstore.service", "systemd-binfmt.service",
+          "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+          "sys-kernel-config.mount", "dev-hugepages.mount",
+          "dev-mqueue.mount", "proc-sys-fs-binfmt_misc.automount",
+          "getty.target", "timers.target", "remote-fs.target")
+LAB_TARGET = """[Unit]
+Description=gpuward's lab
+Requires=basic.target dbus.socket
+After=basic.target dbus.socket
+AllowIsolate=yes
+"""
+JOURNALD = "[Journal]\nStorage=volatile\nReadKMsg=yes\nRateLimitBurst=0\n"
+
+
+def cgroup_root():
+    for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        if pathlib.Path(place, "cgroup.procs").exists() and \
+                not pathlib.Path(place, "tasks").exists():
+            return pathlib.Path(place)
+    return None
+
+
+def why_not():
+    """Why there can be no lab here, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    for program, package in PROGRAMS.items():
+        if shutil.which(program) is None:
+            return f"needs {program} (Debian package {package})"
+    if not pathlib.Path("/lib/systemd/systemd").exists():
+        return "needs systemd (Debian package systemd)"
+    if cgroup_root() is None:
+        return "needs a mounted cgroup v2"
+    try:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="gpuward-lab-",
+                                               dir=cgroup_root()))
+        folder.rmdir()
+    except OSError as error:
+        return f"may not make a cgroup: {error}"
+    with tempfile.TemporaryDirectory(prefix="gpuward-lab-") as base:
+        script = ('set -e; mount -t tmpfs t "$0"; mkdir "$0/u" "$0/w" "$0/r"; '
+                  'mount -t overlay o "$0/r" -o '
+                  '"lowerdir=/,upperdir=$0/u,workdir=$0/w"; '
+                  'mount -t proc proc "$0/r/proc"; mknod "$0/u/n" c 1 3')
+        done = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "--pid",
+             "--cgroup", "--net", "--ipc", "--uts", "--fork",
+             "sh", "-c", script, base],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=10)
+    if done.returncode != 0:
+        return ("may not make namespaces and mounts (an ordinary container? "
+                "run it privileged): " + done.stderr.strip()[-200:])
+    return None
+
+
+def state_of(pid):
+    """(state letter, exiting, start time) of a host pid, or None."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return fields[0], bool(int(fields[6]) & 4), int(fields[19])
+
+
+def pids_below(cgroup):
+    """Host pids of all tasks of a cgroup and those below it."""
+    pids = []
+    for path in [cgroup, *cgroup.rglob("*")]:
+        try:
+            pids += (path / "cgroup.procs").read_text().split()
+        except OSError:
+            pass
+    return [int(pid) for pid in pids]
+
+
+def comm_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def wait_until(what, seconds, pause=0.02):
+    """Its first true value, or its last one when the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() >= end:
+            return value
+        time.sleep(pause)
+
+
+class Lab:
+    def __init__(self, bin_dir, scenario="healthy-8xh100"):
+        self.bin = pathlib.Path(bin_dir).resolve()
+        self.scenario = scenario
+        self.init = None  # host pid of the lab's PID 1
+        self.boot = None
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="gpuward-lab-"))
+        self.cgroup = cgroup_root() / self.base.name
+        self.node = self.base / "node"
+        # A client of the simulated GPU needs this in its environment.
+        self.environment = (f"GPUWARD_SIM={self.node}", "GPUWARD_SIM_DEV=/dev")
+        # Whatever becomes of us, the other end of this pipe is closed then.
+        ours, self._life = os.pipe()
+        self._janitor = os.fork()
+        if self._janitor == 0:
+            self._be_janitor(ours)
+        os.close(ours)
+        (self.base / "space").mkdir()
+        os.mkfifo(self.base / "kmsg", 0o600)
+        self._kmsg = os.open(self.base / "kmsg", os.O_RDWR | os.O_NONBLOCK)
+        self._lay_files()
+
+    # What it is made of.
+
+    def file(self, path, text, mode=0o644):
+        """A file of the lab: before start()."""
+        place = self.base / "files" / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
+
+    def unit(self, name, text):
+        self.file(f"/etc/systemd/system/{name}", text)
+
+    def _lay_files(self):
+        files = self.base / "files"
+        self.file("/etc/fstab", "")
+        self.file("/etc/hostname", "gpuward-lab\n")
+        self.file("/etc/machine-id", "b0" * 16 + "\n")
+        self.file("/etc/systemd/journald.conf.d/lab.conf", JOURNALD)
+        self.unit("lab.target", LAB_TARGET)
+        for name in MASKED:
+            (files / "etc/systemd/system" / name).symlink_to("/dev/null")
+        library = next(path for path in (
+            self.bin.parent / "lib/sim/libnvidia-ml.so.1",
+            self.bin.parent / "lib/gpuward/sim/libnvidia-ml.so.1")
+            if path.exists())
+        place = files / LIBRARY.lstrip("/")
+        place.parent.mkdir(parents=True)
+        shutil.copy(library, place)
+        (files / "usr/bin").mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.bin / "gpuward", files / "usr/bin/gpuward")
+
+    # Its life.
+
+    def start(self, seconds=15):
+        self._sim("start", self.scenario, "--dir", str(self.node))
+        # The disk for a state D must be there before the lab sees the folder.
+        # May fail: then there is no state D here (has_state_d).
+        self.inject("nvmlSystemGetConfComputeState", "hang=d", check=False)
+        self.inject("--clear", "all")
+        self.cgroup.mkdir()
+        log = open(self.base / "boot.log", "wb")
+        self.boot = subprocess.Popen(
+            ["sh", str(HERE / "boot.sh"), str(self.base), str(self.cgroup),
+             str(self.node)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True)
+        log.close()
+        self.init = wait_until(self._child_of_boot, 5)
+        up = self.init and wait_until(
+            lambda: self.run("systemctl is-active lab.target").stdout.strip()
+            == "active", seconds, 0.05)
+        if not up:
+            told = (self.base / "boot.log").read_text()[-2000:]
+            raise RuntimeError(f"the lab did not boot: {told}")
+        # As if a kernel were there; journald has it open by now.
+        self.run("umount -l /dev/kmsg && rm /dev/kmsg", check=True)
+
+    def _child_of_boot(self):
+        pid = self.boot.pid
+        if comm_of(pid) != "unshare":
+            return None
+        path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        children = path.read_text().split()
+        return int(children[0]) if children else None
+
+    def is_up(self):
+        state = state_of(self.init)
+        return state is not None and state[0] != "Z" and not state[1]
+
+    def close(self):
+        """Ends the lab and leaves nothing: the janitor's work."""
+        os.close(self._life)
+        os.close(self._kmsg)
+        os.waitpid(self._janitor, 0)
+        if self.boot:
+            self.boot.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # What is done in it.
+
+    def run(self, line, check=False, seconds=30):
+        """A line for sh, in the lab but in no unit of it; with its seconds."""
+        began = time.monotonic()
+        command = ["nsenter", "-t", str(self.init), "-m", "-p", "-n", "-i",
+                   "-u", "-C", "env", "-i",
+                   "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                   *self.environment, "sh", "-c", "cd /; " + line]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True,
+                                  errors="replace", timeout=seconds)
+        except subprocess.TimeoutExpired as late:
+            done = subprocess.CompletedProcess(
+                command, 124, (late.stdout or b"").decode(),
+                f"not done after {seconds} s")
+        done.seconds = time.monotonic() - began
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{line}: {done.returncode} {done.stderr}")
+        return done
+
+    def run_in_unit(self, name, line, seconds=30):
+        """The same in a service of its own (asks the bus)."""
+        environment = " ".join(f"-E {each}" for each in self.environment)
+        return self.run(
+            f"systemd-run --quiet --wait --collect --pipe --unit={name} "
+            f"{environment} sh -c {shlex.quote(line)}", seconds=seconds)
+
+    def pids(self, comm):
+        return [pid for pid in pids_below(self.cgroup) if comm_of(pid) == comm]
+
+    def cgroup_of(self, pid):
+        """As the lab names it."""
+        text = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
+        path = next(line[3:] for line in text.splitlines()
+                    if line.startswith("0::"))
+        return path.partition(self.cgroup.name)[2]
+
+    def write_kernel_log(self, text, priority=4):
+        """A record as /dev/kmsg has it: one for each read of journald."""
+        self._sequence = getattr(self, "_sequence", 0) + 1
+        usec = int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6)
+        record = f"{priority},{self._sequence},{usec},-;{text}\n"
+        os.write(self._kmsg, record.encode())
+        if not wait_until(self._kmsg_is_read, 3, 0.005):
+            raise RuntimeError("journald does not read the kernel log")
+
+    def _kmsg_is_read(self):
+        waiting = bytearray(4)
+        fcntl.ioctl(self._kmsg, termios.FIONREAD, waiting)
+        return not any(waiting)
+
+    def _sim(self, *arguments, check=True):
+        return subprocess.run(
+            [str(self.bin / "gpuward"), "sim", *arguments], check=check,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=20)
+
+    def inject(self, *fault, check=True):
+        return self._sim("inject", "--dir", str(self.node), *fault,
+                         check=check)
+
+    def has_state_d(self):
+        return (self.node / "disk/gate").exists()
+
+    # The janitor. Forked before anything else is there; must not need us.
+
+    def _be_janitor(self, life):
+        os.setsid()
+        os.close(self._life)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        select.select([life], [], [])  # nothing is ever written
+        code = 1
+        try:
+            code = self._sweep()
+        finally:
+            os._exit(code)
+
+    def _sweep(self):
+        for pid in pids_below(self.cgroup):
+            if comm_of(pid) in ("systemd", "systemd-shutdow", "unshare"):
+                self._end(pid)
+        if self.node.exists():
+            self._sim("stop", "--dir", str(self.node), check=False)  # thaws
+        wait_until(lambda: [self._end(pid) for pid in pids_below(self.cgroup)]
+                   == [], 5)
+        for path in sorted(self.cgroup.rglob("*"), reverse=True):
+            if path.is_dir():
+                wait_until(lambda path=path: self._rmdir(path), 1)
+        wait_until(lambda: self._rmdir(self.cgroup), 2)
+        shutil.rmtree(self.base, ignore_errors=True)
+        return int(self.cgroup.exists() or self.base.exists())
+
+    @staticmethod
+    def _end(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    @staticmethod
+    def _rmdir(path):
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        return True
