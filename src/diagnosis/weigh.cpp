@@ -1,5 +1,7 @@
 #include "diagnosis/weigh.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <set>
 
