@@ -15,7 +15,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "diagnosis/catalogue.h"
-#include "diagnosis/matching/literal_gate.h"
+#include "matching/literal_gate.h"
 #include "model/json.h"
 #include "probe/progress.h"
 

@@ -114,7 +114,9 @@ READINGS = (
     ("inforom_oem_version", inforom(nvml.NVML_INFOROM_OEM)),
     ("inforom_ecc_version", inforom(nvml.NVML_INFOROM_ECC)),
     ("inforom_power_version", inforom(nvml.NVML_INFOROM_POWER)),
-    ("gsp_firmware_version", nvml.nvmlDeviceGetGspFirmwareVersion),
+    # The package answers bytes here, and text everywhere else.
+    ("gsp_firmware_version",
+     lambda gpu: nvml.nvmlDeviceGetGspFirmwareVersion(gpu).decode()),
     ("architecture",
      lambda gpu: ARCHITECTURES[nvml.nvmlDeviceGetArchitecture(gpu)]),
     ("compute_capability", capability),
@@ -269,7 +271,7 @@ def check_mig_device(title, gpu, device, wanted):
     same(f"{title} name ends with its profile",
          nvml.nvmlDeviceGetName(device).endswith(wanted["profile"]), True)
     same(f"{title} is a MIG device",
-         nvml.nvmlDeviceIsMigDeviceHandle(device), 1)
+         nvml.nvmlDeviceIsMigDeviceHandle(device).value, 1)
     parent = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(device)
     same(f"{title} parent", nvml.nvmlDeviceGetUUID(parent),
          nvml.nvmlDeviceGetUUID(gpu))

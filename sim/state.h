@@ -40,7 +40,7 @@ struct sim_mig {
   uint32_t compute_instance;
   uint32_t gi_profile; /* NVML's GPU-instance profile id, 0…17 */
   uint32_t ci_profile;
-  uint32_t slices;     /* compute slices of the instance: 3 in 3g.48gb */
+  uint32_t slices; /* compute slices of the instance: 3 in 3g.48gb */
   uint32_t placement_start;
   uint32_t placement_size;
   uint64_t memory_bytes;
@@ -57,7 +57,7 @@ struct sim_profile {
 };
 
 struct sim_link {
-  int32_t active; /* 0, 1; SIM_NOT_SUPPORTED: no such link */
+  int32_t active;  /* 0, 1; SIM_NOT_SUPPORTED: no such link */
   char remote[32]; /* PCI address, 8-digit domain, empty: none */
   uint32_t remote_is_switch;
 };
@@ -83,7 +83,7 @@ struct sim_gpu {
   char inforom_ecc[16];
   char inforom_power[16];
   char gsp_version[32]; /* empty: not supported */
-  uint32_t pci_device;    /* device << 16 | vendor, as NVML packs it */
+  uint32_t pci_device;  /* device << 16 | vendor, as NVML packs it */
   uint32_t pci_subsystem;
   int32_t minor;
   int32_t board_id;
@@ -119,7 +119,7 @@ struct sim_gpu {
   int32_t compute_mode;
   int32_t display_active;
   int32_t mig_mode, mig_mode_pending;
-  int32_t fabric_state; /* NVML_GPU_FABRIC_STATE_…; SIM_NOT_SUPPORTED */
+  int32_t fabric_state;  /* NVML_GPU_FABRIC_STATE_…; SIM_NOT_SUPPORTED */
   int32_t fabric_status; /* nvmlReturn_t */
   uint32_t fabric_health_mask;
   unsigned char fabric_cluster[16];
@@ -137,30 +137,30 @@ struct sim_gpu {
 };
 
 enum sim_action {
-  SIM_RETURN = 0,   /* answer `code` after `delay_ms` */
-  SIM_DELAY,        /* wait `delay_ms`, then answer as usual */
-  SIM_HANG_FUTEX,   /* state S in futex, until the fault is lifted */
-  SIM_HANG_BUSY,    /* a loop in user space */
-  SIM_HANG_D,       /* state D that dies on SIGKILL (vfork) */
-  SIM_HANG_D_HARD,  /* state D that survives SIGKILL: a write to `frozen_file` */
-  SIM_DIE,          /* the client's process ends by SIGSEGV */
-  SIM_HIDE          /* the symbol is not there: dlsym cannot be cheated, so the
-                       call answers FUNCTION_NOT_FOUND */
+  SIM_RETURN = 0,  /* answer `code` after `delay_ms` */
+  SIM_DELAY,       /* wait `delay_ms`, then answer as usual */
+  SIM_HANG_FUTEX,  /* state S in futex, until the fault is lifted */
+  SIM_HANG_BUSY,   /* a loop in user space */
+  SIM_HANG_D,      /* state D that dies on SIGKILL (vfork) */
+  SIM_HANG_D_HARD, /* state D that survives SIGKILL: a write to `frozen_file` */
+  SIM_DIE,         /* the client's process ends by SIGSEGV */
+  SIM_HIDE         /* the symbol is not there: dlsym cannot be cheated, so the
+                      call answers FUNCTION_NOT_FOUND */
 };
 
 struct sim_fault {
-  uint32_t used;    /* 0: this row is empty */
-  uint32_t id;      /* never given twice; for `inject --clear` */
-  char symbol[64];  /* glob over exported names: "nvmlInit*" */
-  char caller[32];  /* glob over the client's /proc/self/comm; empty: any */
+  uint32_t used;       /* 0: this row is empty */
+  uint32_t id;         /* never given twice; for `inject --clear` */
+  char symbol[64];     /* glob over exported names: "nvmlInit*" */
+  char caller[32];     /* glob over the client's /proc/self/comm; empty: any */
   char not_caller[32]; /* glob that must not match; empty: none */
-  int32_t gpu;      /* index; -1: any, also calls without a GPU */
-  uint32_t from_call; /* n-th matching call of the process, from 1 */
-  uint32_t to_call;   /* 0: no end */
-  int64_t from_ms;    /* after started_ms */
-  int64_t to_ms;      /* -1: no end */
-  uint32_t action;    /* enum sim_action */
-  int32_t code;       /* nvmlReturn_t */
+  int32_t gpu;         /* index; -1: any, also calls without a GPU */
+  uint32_t from_call;  /* n-th matching call of the process, from 1 */
+  uint32_t to_call;    /* 0: no end */
+  int64_t from_ms;     /* after started_ms */
+  int64_t to_ms;       /* -1: no end */
+  uint32_t action;     /* enum sim_action */
+  int32_t code;        /* nvmlReturn_t */
   int64_t delay_ms;
 };
 
@@ -168,8 +168,8 @@ struct sim_event {
   uint64_t sequence; /* from 1, never reused; 0: empty */
   int32_t gpu;
   uint32_t gpu_instance, compute_instance; /* 0xFFFFFFFF: none */
-  uint64_t type;     /* nvmlEventType… */
-  uint64_t data;     /* the Xid */
+  uint64_t type;                           /* nvmlEventType… */
+  uint64_t data;                           /* the Xid */
 };
 
 struct sim_state {
@@ -181,13 +181,15 @@ struct sim_state {
   char library_version[80]; /* differs from driver_version: mismatch */
   int32_t cuda_version;     /* 12080 */
   char dev_dir[256];
-  char frozen_file[256]; /* on a file system that the engine freezes; may be "" */
+  char frozen_file[256]; /* on a file system that the engine freezes; may be ""
+                          */
   uint32_t frozen;       /* 1 while it is frozen */
   uint32_t gpu_count;
   struct sim_gpu gpus[SIM_MAX_GPUS];
   struct sim_fault faults[SIM_MAX_FAULTS];
   uint64_t last_event;
-  struct sim_event events[SIM_MAX_EVENTS]; /* slot = sequence % SIM_MAX_EVENTS */
+  struct sim_event
+      events[SIM_MAX_EVENTS]; /* slot = sequence % SIM_MAX_EVENTS */
 };
 
 #endif

@@ -14,7 +14,8 @@ Gpu answering(int index, Wall when) {
   Gpu gpu;
   gpu.index = index;
   gpu.readings[std::string(field::kHandle)] = reading_of(true, when);
-  gpu.readings[std::string(field::kTemperature)] = reading_of(int64_t{30}, when);
+  gpu.readings[std::string(field::kTemperature)] =
+      reading_of(int64_t{30}, when);
   return gpu;
 }
 

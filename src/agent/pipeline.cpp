@@ -23,8 +23,7 @@ Reading flavour_in(const Reading& driver_file) {
     return unknown;
   }
   const bool open = text->find("Open Kernel Module") != std::string::npos;
-  return reading_of(std::string(open ? "open" : "proprietary"),
-                    driver_file.at);
+  return reading_of(std::string(open ? "open" : "proprietary"), driver_file.at);
 }
 
 // What NVML says; while it says nothing, the loaded module's own version.

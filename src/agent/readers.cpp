@@ -32,8 +32,8 @@ Result<Fd> bind_to(const std::string& path) {
   ::unlink(path.c_str());
   // Closed until its group is set: rights come from chmod below, not from here.
   const mode_t before = ::umask(0177);
-  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address),
-                           sizeof(address));
+  const int bound = ::bind(
+      fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   ::umask(before);
   if (bound != 0 || ::listen(fd.get(), 64) != 0) {
     return fail_errno(errno, "listening on " + path);
@@ -81,11 +81,12 @@ Result<std::unique_ptr<Readers>> Readers::listen(const Host& host, Loop& loop,
   }
   Fd socket = TRY(bind_to(path));
   open_to_group(host.self, path);
-  std::unique_ptr<Readers> readers(
-      new Readers(loop, path, std::move(socket), std::move(current),
-                  std::move(want_round)));
+  std::unique_ptr<Readers> readers(new Readers(loop, path, std::move(socket),
+                                               std::move(current),
+                                               std::move(want_round)));
   Readers* self = readers.get();
-  TRY_VOID(loop.on_readable(self->socket_.get(), [self] { self->accept_one(); }));
+  TRY_VOID(
+      loop.on_readable(self->socket_.get(), [self] { self->accept_one(); }));
   return readers;
 }
 
@@ -104,16 +105,18 @@ Readers::~Readers() {
 }
 
 void Readers::accept_one() {
-  Fd fd(::accept4(socket_.get(), nullptr, nullptr,
-                  SOCK_CLOEXEC | SOCK_NONBLOCK));
+  Fd fd(
+      ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid() || clients_.size() >= kMostClients) return;
   // The whole answer goes into the socket's buffer at once: this thread never
   // waits for a client.
   const int room = 4 << 20;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-  clients_.push_back({std::move(fd), {}, false, BootClock::now() + kClientTime});
+  clients_.push_back(
+      {std::move(fd), {}, false, BootClock::now() + kClientTime});
   Client& client = clients_.back();
-  if (!loop_.on_readable(client.fd.get(), [this, &client] { read_from(client); })) {
+  if (!loop_.on_readable(client.fd.get(),
+                         [this, &client] { read_from(client); })) {
     drop(client);
   }
 }

@@ -24,8 +24,7 @@ std::optional<Released> released_until(const Host& host, Wall now) {
   std::array<char, 512> buffer{};
   const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
   if (got <= 0) return std::nullopt;
-  const auto json =
-      Json::parse({buffer.data(), static_cast<size_t>(got)});
+  const auto json = Json::parse({buffer.data(), static_cast<size_t>(got)});
   if (!json) return std::nullopt;
   const auto until = from_iso((*json)["until"].as_string());
   const auto boot_id = boot_id_of(host.self);

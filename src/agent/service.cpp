@@ -39,8 +39,7 @@ bool is_hung(const Snapshot& snapshot) {
 Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
                                                 ServiceOptions options) {
   TRY_VOID(make_run_dir(host));
-  std::unique_ptr<Service> service(
-      new Service(host, loop, std::move(options)));
+  std::unique_ptr<Service> service(new Service(host, loop, std::move(options)));
   Service* self = service.get();
   service->readers_ = TRY(Readers::listen(
       host, loop, [self] { return self->current(); },
@@ -65,7 +64,8 @@ Service::~Service() {
 
 Millis Service::pause_after(int failures, Millis interval) {
   const int doublings = std::min(failures, 12);
-  return std::min(interval * (1 << doublings), std::max(kLongestPause, interval));
+  return std::min(interval * (1 << doublings),
+                  std::max(kLongestPause, interval));
 }
 
 void Service::set_timer(Boot when) {

@@ -56,15 +56,24 @@ std::unexpected<Error> wrap(Error error, std::string_view doing) {
 
 std::string_view name_of(Error::Kind kind) {
   switch (kind) {
-    case Error::Kind::not_found: return "not found";
-    case Error::Kind::unsupported: return "unsupported";
-    case Error::Kind::denied: return "denied";
-    case Error::Kind::timeout: return "timed out";
-    case Error::Kind::busy: return "busy";
-    case Error::Kind::gone: return "gone";
-    case Error::Kind::malformed: return "malformed";
-    case Error::Kind::may_block: return "could block";
-    case Error::Kind::system: return "system error";
+    case Error::Kind::not_found:
+      return "not found";
+    case Error::Kind::unsupported:
+      return "unsupported";
+    case Error::Kind::denied:
+      return "denied";
+    case Error::Kind::timeout:
+      return "timed out";
+    case Error::Kind::busy:
+      return "busy";
+    case Error::Kind::gone:
+      return "gone";
+    case Error::Kind::malformed:
+      return "malformed";
+    case Error::Kind::may_block:
+      return "could block";
+    case Error::Kind::system:
+      return "system error";
   }
   return "unknown";
 }

@@ -56,14 +56,14 @@ std::string_view name_of(Error::Kind kind);
 
 #define GPUWARD_PASTE(left, right) left##right
 #define GPUWARD_UNIQUE(left, right) GPUWARD_PASTE(left, right)
-#define GPUWARD_TRY(name, ...)                                             \
-  ({                                                                       \
-    auto name = (__VA_ARGS__);                                             \
+#define GPUWARD_TRY(name, ...)                                                \
+  ({                                                                          \
+    auto name = (__VA_ARGS__);                                                \
     if (!(name).has_value()) return std::unexpected(std::move(name).error()); \
-    std::move(name).value();                                               \
+    std::move(name).value();                                                  \
   })
-#define GPUWARD_TRY_VOID(name, ...)                                        \
-  do {                                                                     \
-    auto name = (__VA_ARGS__);                                             \
+#define GPUWARD_TRY_VOID(name, ...)                                           \
+  do {                                                                        \
+    auto name = (__VA_ARGS__);                                                \
     if (!(name).has_value()) return std::unexpected(std::move(name).error()); \
   } while (false)

@@ -30,7 +30,9 @@ TEST(Text, Globs) {
 
 TEST(Text, PrintableKeepsUtf8AndReplacesTheRest) {
   EXPECT_EQ(printable("nvidia-smiが"), "nvidia-smiが");
-  EXPECT_EQ(printable("a\xff" "b"), "a\uFFFDb");
+  EXPECT_EQ(printable("a\xff"
+                      "b"),
+            "a\uFFFDb");
   EXPECT_EQ(printable("a\x1b[31mb"), "a?[31mb");
   EXPECT_EQ(printable("\xE0\x80\x80"), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(printable("ががが", 4), "が…");

@@ -61,16 +61,16 @@ std::string to_words(Millis duration) {
   const long long ms = duration.count();
   if (ms < 0) return "0 ms";
   if (ms < 1000) return fmt::format("{} ms", ms);
-  if (ms < 10'000) return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000.0);
+  if (ms < 10'000)
+    return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000.0);
   const long long seconds = ms / 1000;
   if (seconds < 120) return fmt::format("{} s", seconds);
   const long long minutes = seconds / 60;
   if (minutes < 120) return fmt::format("{} min", minutes);
   const long long hours = minutes / 60;
   if (hours < 48) {
-    return minutes % 60 == 0
-               ? fmt::format("{} h", hours)
-               : fmt::format("{} h {} min", hours, minutes % 60);
+    return minutes % 60 == 0 ? fmt::format("{} h", hours)
+                             : fmt::format("{} h {} min", hours, minutes % 60);
   }
   return hours % 24 == 0 ? fmt::format("{} d", hours / 24)
                          : fmt::format("{} d {} h", hours / 24, hours % 24);

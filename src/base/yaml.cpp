@@ -25,8 +25,8 @@ Result<void> convert_map(const YAML::Node& node, std::string_view file,
   out.kind = Yaml::Kind::map;
   for (const auto& member : node) {
     if (!member.first.IsScalar()) {
-      return fail(Error::Kind::malformed,
-                  at(file, line_of(member.first.Mark()), "a key must be a word"));
+      return fail(Error::Kind::malformed, at(file, line_of(member.first.Mark()),
+                                             "a key must be a word"));
     }
     std::string key = member.first.Scalar();
     if (out.find(key) != nullptr) {
@@ -47,7 +47,8 @@ Result<Yaml> convert(const YAML::Node& node, std::string_view file, int depth) {
   Yaml out;
   out.line = line_of(node.Mark());
   if (depth > kMaxDepth) {
-    return fail(Error::Kind::malformed, at(file, out.line, "nested too deeply"));
+    return fail(Error::Kind::malformed,
+                at(file, out.line, "nested too deeply"));
   }
   if (node.IsScalar()) {
     out.kind = Yaml::Kind::scalar;
@@ -170,8 +171,9 @@ std::optional<bool> Section::flag(std::string_view key) {
   for (const std::string_view no : {"false", "no", "off"}) {
     if (equal_ignoring_case(found->scalar, no)) return false;
   }
-  complaints_.add(found->line, fmt::format("'{}' must be true or false, not '{}'",
-                                           key, found->scalar));
+  complaints_.add(
+      found->line,
+      fmt::format("'{}' must be true or false, not '{}'", key, found->scalar));
   return std::nullopt;
 }
 
@@ -184,11 +186,13 @@ std::vector<std::string> Section::texts(std::string_view key) {
     if (item.kind == Yaml::Kind::scalar) {
       out.push_back(item.scalar);
     } else {
-      complaints_.add(item.line, fmt::format("'{}' must be a list of texts", key));
+      complaints_.add(item.line,
+                      fmt::format("'{}' must be a list of texts", key));
     }
   }
   if (found->kind != Yaml::Kind::list) {
-    complaints_.add(found->line, fmt::format("'{}' must be a list of texts", key));
+    complaints_.add(found->line,
+                    fmt::format("'{}' must be a list of texts", key));
   }
   return out;
 }

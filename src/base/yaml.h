@@ -21,10 +21,10 @@ struct YamlMember;
 struct Yaml {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
-  int line = 0;           // from 1
-  std::string scalar;     // as written, unquoted
-  bool quoted = false;    // a scalar in quotes is text, never a number
-  std::vector<Yaml> items;          // list
+  int line = 0;             // from 1
+  std::string scalar;       // as written, unquoted
+  bool quoted = false;      // a scalar in quotes is text, never a number
+  std::vector<Yaml> items;  // list
   std::vector<YamlMember> members;  // map, in order
 
   // The member, or nullptr.

@@ -23,8 +23,7 @@ using Facts = std::map<std::string, std::string, std::less<>>;
 Facts node_facts(const Collection& collection) {
   Facts out;
   for (const Evidence& evidence : collection.evidence) {
-    if (!evidence.key.empty() &&
-        evidence.subject.kind == Subject::Kind::node) {
+    if (!evidence.key.empty() && evidence.subject.kind == Subject::Kind::node) {
       out[evidence.key] = to_text(evidence.value);
     }
   }
@@ -71,9 +70,8 @@ Patient patient_of(const Snapshot& snapshot, const Collection& collection) {
                             (module.empty() ? "" : " (" + module + ")"));
   }
   if (snapshot.uptime_seconds > 0) {
-    patient.about.push_back(
-        "up " + to_words(Millis(static_cast<Millis::rep>(
-                    snapshot.uptime_seconds * 1000))));
+    patient.about.push_back("up " + to_words(Millis(static_cast<Millis::rep>(
+                                        snapshot.uptime_seconds * 1000))));
   }
   patient.host.set("name", snapshot.hostname);
   patient.host.set("boot_id", snapshot.boot_id);
@@ -104,18 +102,18 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
   const Boot started = BootClock::now();
   const Collection collection = collect_all(host);
   if (has_no_nvidia_hardware(collection)) {
-    const Snapshot nothing = unprobed_snapshot(host, "no NVIDIA hardware",
-                                               wall_now());
+    const Snapshot nothing =
+        unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
     Patient patient = patient_of(nothing, collection);
     patient.has_hardware = false;
     return print(options, patient, {});
   }
   WaitLine line;
-  const Look look = look_at(
-      host, options.common, options.patience,
-      [&line](const Probe& probe, Millis waited) {
-        if (waited > 1s) line.show(waiting_for(probe, waited));
-      });
+  const Look look = look_at(host, options.common, options.patience,
+                            [&line](const Probe& probe, Millis waited) {
+                              if (waited > 1s)
+                                line.show(waiting_for(probe, waited));
+                            });
   line.clear();
   Patient patient = patient_of(look.snapshot, collection);
   const Diagnosis diagnosis =

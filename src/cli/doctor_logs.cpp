@@ -63,8 +63,8 @@ void read_logs(const DoctorOptions& options, const Catalogue& catalogue,
 
 // What the person at the keyboard says outranks what was read, so it is folded
 // last.
-Result<void> add_given(const DoctorOptions& options,
-                       const Catalogue& catalogue, Pile& pile) {
+Result<void> add_given(const DoctorOptions& options, const Catalogue& catalogue,
+                       Pile& pile) {
   for (const std::string& text : options.facts) {
     fold(catalogue, pile.state, TRY(given_fact(text)));
   }

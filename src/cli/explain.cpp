@@ -23,7 +23,8 @@ void print(const Screen& screen, const Explanation& explanation) {
   for (const std::string& paragraph : explanation.paragraphs) {
     screen.print("\n" + paragraph + "\n");
   }
-  if (!explanation.remedies.empty()) screen.print("\nWhat to do, mildest first:\n");
+  if (!explanation.remedies.empty())
+    screen.print("\nWhat to do, mildest first:\n");
   for (const Remedy& remedy : explanation.remedies) {
     screen.print("  - " + remedy.text + "\n");
   }
@@ -44,8 +45,7 @@ int explain(const ExplainOptions& options) {
     complain(catalogue.error().text);
     return kUnknown;
   }
-  const auto explanation =
-      gpuward::explain(*catalogue, join(options.words));
+  const auto explanation = gpuward::explain(*catalogue, join(options.words));
   const Screen screen;
   if (options.common.json) {
     screen.print(to_json(explanation).dump(2) + "\n");

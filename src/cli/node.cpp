@@ -37,12 +37,11 @@ Look look_at(const Host& host, const Common& common, Millis patience,
   // An agent that takes connections and does not answer has used the patience
   // up; its prober's record still tells what it is in.
   const Millis left = patience - (BootClock::now() - started);
-  const auto survey = probe::run_survey(
-      host,
-      {.patience = std::max(left, Millis(0)),
-       .factor = deadline_factor(),
-       .driver_root = common.driver_root},
-      on_wait);
+  const auto survey = probe::run_survey(host,
+                                        {.patience = std::max(left, Millis(0)),
+                                         .factor = deadline_factor(),
+                                         .driver_root = common.driver_root},
+                                        on_wait);
   return {to_snapshot(host, survey, wall_now()), false};
 }
 

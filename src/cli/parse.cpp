@@ -23,8 +23,8 @@ constexpr const char* kExitCodes =
 // anything else, which the caller of parse() sees as wrong usage.
 Millis duration(const std::string& option, const std::string& text) {
   static const std::map<std::string, double> kUnits = {
-      {"", 1000}, {"ms", 1},      {"s", 1000},
-      {"m", 6e4}, {"min", 6e4},   {"h", 3.6e6}, {"d", 8.64e7}};
+      {"", 1000},   {"ms", 1},    {"s", 1000},  {"m", 6e4},
+      {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
   size_t used = 0;
   double number = -1;
   try {

@@ -20,17 +20,21 @@ struct Mark {
 
 Mark mark_of(Severity severity) {
   switch (severity) {
-    case Severity::fault: return {"✖", Colour::red};
-    case Severity::warning: return {"▲", Colour::yellow};
-    case Severity::info: return {"·", Colour::plain};
+    case Severity::fault:
+      return {"✖", Colour::red};
+    case Severity::warning:
+      return {"▲", Colour::yellow};
+    case Severity::info:
+      return {"·", Colour::plain};
   }
   return {"·", Colour::plain};
 }
 
 // Columns, not bytes: continuation bytes of UTF-8 take no place.
 size_t width_of(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 // "    label     text", further lines of the text under the first.
@@ -50,7 +54,8 @@ void print_row(const Screen& screen, std::string_view label,
     line += fmt::format("{} ", word);
     column += width;
   }
-  if (!tail.empty()) line += screen.paint(fmt::format(" [{}]", tail), Colour::faint);
+  if (!tail.empty())
+    line += screen.paint(fmt::format(" [{}]", tail), Colour::faint);
   flush();
 }
 
@@ -94,10 +99,10 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
       !about.empty()) {
     title = about + ": " + title;
   }
-  screen.print(fmt::format(
-      "\n{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
-      screen.paint(finding.id, Colour::bold), printable(title),
-      screen.paint(name_of(finding.confidence), Colour::faint)));
+  screen.print(
+      fmt::format("\n{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
+                  screen.paint(finding.id, Colour::bold), printable(title),
+                  screen.paint(name_of(finding.confidence), Colour::faint)));
   print_since(screen, finding, now);
   std::string_view label = "because";
   for (const Evidence& evidence : finding.evidence) {
@@ -116,15 +121,16 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
 }
 
 void print_checks(const Screen& screen, const Checks& checks) {
-  std::string line = fmt::format("\n{} {} passed", screen.paint("✔", Colour::green),
-                                 checks.passed);
+  std::string line = fmt::format(
+      "\n{} {} passed", screen.paint("✔", Colour::green), checks.passed);
   if (checks.failed > 0) line += fmt::format("   ✖ {} failed", checks.failed);
   if (!checks.unknown.empty()) {
     line += fmt::format("   ? {} unknown:", checks.unknown.size());
   }
   screen.print(line + "\n");
   for (const UnknownCheck& check : checks.unknown) {
-    print_row(screen, "?", fmt::format("{}: {}", check.id, printable(check.why)));
+    print_row(screen, "?",
+              fmt::format("{}: {}", check.id, printable(check.why)));
   }
 }
 
@@ -162,8 +168,9 @@ void print_report(const Screen& screen, const Patient& patient,
     head += " · " + printable(about);
   }
   if (!patient.has_hardware) {
-    screen.print(head + "\nno NVIDIA hardware here: no such PCI device, no "
-                        "module, no device node\n");
+    screen.print(head +
+                 "\nno NVIDIA hardware here: no such PCI device, no "
+                 "module, no device node\n");
     return;
   }
   head += fmt::format(" · {} checks in {}", check_count(diagnosis.checks),
@@ -177,10 +184,14 @@ void print_report(const Screen& screen, const Patient& patient,
 
 int exit_code_of(const Diagnosis& diagnosis) {
   switch (verdict_of(diagnosis)) {
-    case Verdict::healthy: return kHealthy;
-    case Verdict::warning: return kWarning;
-    case Verdict::fault: return kFault;
-    case Verdict::unknown: return kUnknown;
+    case Verdict::healthy:
+      return kHealthy;
+    case Verdict::warning:
+      return kWarning;
+    case Verdict::fault:
+      return kFault;
+    case Verdict::unknown:
+      return kUnknown;
   }
   return kUnknown;
 }

@@ -13,11 +13,12 @@ namespace gpuward::cli {
 
 // The machine or the pile of logs that was diagnosed.
 struct Patient {
-  std::string name;    // host name, or "3 files"
-  std::vector<std::string> about;  // "8 × NVIDIA H20", "driver 570.158.01 (open)"
+  std::string name;  // host name, or "3 files"
+  std::vector<std::string>
+      about;  // "8 × NVIDIA H20", "driver 570.158.01 (open)"
   bool has_hardware = true;
   Millis took{0};
-  Json host;           // the same for machines
+  Json host;  // the same for machines
   std::vector<Probe> probes;
   std::vector<StuckTask> other_tasks;
 };

@@ -13,12 +13,18 @@ namespace {
 
 std::string_view code_of(Colour colour) {
   switch (colour) {
-    case Colour::plain: return "";
-    case Colour::red: return "\x1b[31m";
-    case Colour::yellow: return "\x1b[33m";
-    case Colour::green: return "\x1b[32m";
-    case Colour::faint: return "\x1b[2m";
-    case Colour::bold: return "\x1b[1m";
+    case Colour::plain:
+      return "";
+    case Colour::red:
+      return "\x1b[31m";
+    case Colour::yellow:
+      return "\x1b[33m";
+    case Colour::green:
+      return "\x1b[32m";
+    case Colour::faint:
+      return "\x1b[2m";
+    case Colour::bold:
+      return "\x1b[1m";
   }
   return "";
 }
@@ -67,9 +73,8 @@ std::string waiting_for(const Probe& probe, Millis waited) {
   }
   const std::string gpu =
       probe.gpu >= 0 ? fmt::format(" of GPU {}", probe.gpu) : "";
-  return fmt::format("waiting {} for {}{} (its deadline: {})",
-                     to_words(waited), probe.symbol, gpu,
-                     to_words(probe.deadline));
+  return fmt::format("waiting {} for {}{} (its deadline: {})", to_words(waited),
+                     probe.symbol, gpu, to_words(probe.deadline));
 }
 
 void complain(std::string_view text) {

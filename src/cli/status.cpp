@@ -83,7 +83,8 @@ std::string remarks_on(const Gpu& gpu, Wall now) {
   }
   const std::string action =
       to_text(reading(gpu, field::kRecoveryAction).value);
-  if (!action.empty() && action != "none") out.push_back("driver asks: " + action);
+  if (!action.empty() && action != "none")
+    out.push_back("driver asks: " + action);
   const Reading& name = reading(gpu, field::kName);
   if (name.state == Reading::State::value && now - name.at > kOld) {
     out.push_back(to_words(now - name.at) + " old");
@@ -93,23 +94,26 @@ std::string remarks_on(const Gpu& gpu, Wall now) {
 
 std::string mig_column(const Gpu& gpu) {
   const Reading& mode = reading(gpu, field::kMigMode);
-  if (mode.value != Value(true)) return text_of(gpu, field::kMigMode) == "false" ? "off" : text_of(gpu, field::kMigMode);
+  if (mode.value != Value(true))
+    return text_of(gpu, field::kMigMode) == "false"
+               ? "off"
+               : text_of(gpu, field::kMigMode);
   return fmt::format("{} × MIG", gpu.mig.items.size());
 }
 
 void print_gpu(const Screen& screen, const Gpu& gpu, Wall now) {
-  screen.print(printable(fmt::format(
-                   "{:>3}  {:<24} {:<12} {:>5} {:>11} {:>15} {:>5} {:>8}  {}",
-                   gpu.index, text_of(gpu, field::kName),
-                   text_of(gpu, field::kPciBusId),
-                   text_of(gpu, field::kTemperature, " C"),
-                   whole(gpu, field::kPower) + "/" +
-                       whole(gpu, field::kPowerLimit) + " W",
-                   mebibytes(gpu, field::kMemoryUsed) + "/" +
-                       mebibytes(gpu, field::kMemoryTotal),
-                   text_of(gpu, field::kUtilizationGpu, "%"),
-                   mig_column(gpu), remarks_on(gpu, now))) +
-               "\n");
+  screen.print(
+      printable(fmt::format(
+          "{:>3}  {:<24} {:<12} {:>5} {:>11} {:>15} {:>5} {:>8}  {}", gpu.index,
+          text_of(gpu, field::kName), text_of(gpu, field::kPciBusId),
+          text_of(gpu, field::kTemperature, " C"),
+          whole(gpu, field::kPower) + "/" + whole(gpu, field::kPowerLimit) +
+              " W",
+          mebibytes(gpu, field::kMemoryUsed) + "/" +
+              mebibytes(gpu, field::kMemoryTotal),
+          text_of(gpu, field::kUtilizationGpu, "%"), mig_column(gpu),
+          remarks_on(gpu, now))) +
+      "\n");
   for (const MigDevice& mig : gpu.mig.items) {
     screen.print(fmt::format("       MIG {:<12} {}\n", mig.profile, mig.uuid));
   }
@@ -151,7 +155,8 @@ void print_table(const Screen& screen, const Snapshot& snapshot, Wall now) {
   if (snapshot.gpus.empty()) return;
   screen.print(fmt::format(
       "\n{:>3}  {:<24} {:<12} {:>5} {:>11} {:>15} {:>5} {:>8}  {}\n", "GPU",
-      "NAME", "PCI", "TEMP", "POWER", "MEMORY (MiB)", "LOAD", "MIG", "REMARKS"));
+      "NAME", "PCI", "TEMP", "POWER", "MEMORY (MiB)", "LOAD", "MIG",
+      "REMARKS"));
   for (const Gpu& gpu : snapshot.gpus) print_gpu(screen, gpu, now);
 }
 
@@ -160,7 +165,8 @@ void print_list(const Screen& screen, const Snapshot& snapshot) {
   for (const Gpu& gpu : snapshot.gpus) {
     const Reading& handle = reading(gpu, field::kHandle);
     if (handle.state != Reading::State::value) {
-      complain(fmt::format("GPU {} does not answer: {}", gpu.index, handle.why));
+      complain(
+          fmt::format("GPU {} does not answer: {}", gpu.index, handle.why));
       continue;
     }
     screen.print(fmt::format("GPU {}: {} (UUID: {})\n", gpu.index,

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/embedded.h"
-#include "diagnosis/matching/pattern_set.h"
 #include "diagnosis/version.h"
+#include "matching/pattern_set.h"
 #include "model/finding.h"
 
 namespace gpuward {
@@ -30,11 +30,11 @@ struct Signature {
 };
 
 struct Condition {
-  std::string matcher;            // a name of matchers()
+  std::string matcher;  // a name of matchers()
   int line = 0;
-  std::vector<Condition> parts;   // all, any, not, unless
-  std::vector<size_t> signatures; // indices into Catalogue::signatures
-  std::vector<std::string> keys;  // of facts
+  std::vector<Condition> parts;    // all, any, not, unless
+  std::vector<size_t> signatures;  // indices into Catalogue::signatures
+  std::vector<std::string> keys;   // of facts
   std::vector<std::string> values;
   std::vector<std::string> globs;
   bool less = false;

@@ -123,8 +123,8 @@ std::string in_words(const std::vector<std::string>& missing) {
 
 UnknownCheck unknown_check(const Weighed& weighed, Severity worst,
                            bool anything) {
-  const Severity could = weighed.open_rule->severity.value_or(
-      weighed.fault->severity);
+  const Severity could =
+      weighed.open_rule->severity.value_or(weighed.fault->severity);
   UnknownCheck check{weighed.fault->id, in_words(weighed.missing), true};
   check.matters = could != Severity::info && (!anything || could > worst);
   if (weighed.fault->moot &&
@@ -204,10 +204,10 @@ Result<Why> why(const Catalogue& catalogue, const State& state,
     std::vector<std::string> ids;
     for (const Fault& one : catalogue.faults) ids.push_back(one.id);
     const auto near = nearest(id, ids);
-    return fail(Error::Kind::not_found,
-                fmt::format("there is no fault '{}'{}", id,
-                            near ? "; did you mean '" + *near + "'?"
-                                 : std::string()));
+    return fail(
+        Error::Kind::not_found,
+        fmt::format("there is no fault '{}'{}", id,
+                    near ? "; did you mean '" + *near + "'?" : std::string()));
   }
   Why answer;
   answer.id = fault->id;
@@ -224,7 +224,8 @@ Result<Why> why(const Catalogue& catalogue, const State& state,
     answer.found = answer.found || one.rule != nullptr;
     answer.subjects.push_back(std::move(subject));
   }
-  for (const Finding& root : conclude(catalogue, state, gaps, Wall{}).findings) {
+  for (const Finding& root :
+       conclude(catalogue, state, gaps, Wall{}).findings) {
     for (const Consequence& one : root.consequences) {
       if (one.id == id && answer.explained_by.empty()) {
         answer.explained_by = root.id;

@@ -65,26 +65,32 @@ TEST(Conclude, NothingIsHealthy) {
 }
 
 TEST(Conclude, RedHerringsAreQuiet) {
-  const auto diagnosis = diagnose({{}, {
-      "[434189.944726] XFS (dm-3): Invalid superblock magic number",
-      "[434213.837526] XFS (dm-3): Ending clean mount",
-      "[341115.681608] INFO: task containerd-shim:7663 blocked for more than "
-      "5 seconds.",
-      "[341115.681664]       Tainted: P OE 5.15.0-1078-nvidia #79-Ubuntu",
-      "[341115.681718] task:containerd-shim state:D stack: 0 pid: 7663",
-      "[ 12.1] nvidia: loading out-of-tree module taints kernel.",
-      "[ 12.2] nvidia-nvlink: Nvlink Core is being initialized, major 234",
-      "[ 12.3] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  570.172.08",
-      "[ 12.4] [drm] Initialized nvidia-drm 0.0.0 for 0000:0f:00.0 on minor 1",
-      "fabricmanager: NV_WARN_NOTHING_TO_DO",
-      "NCCL WARN NET/IB : Got completion from peer with status=12 error",
-  }, {}});
+  const auto diagnosis = diagnose(
+      {{},
+       {
+           "[434189.944726] XFS (dm-3): Invalid superblock magic number",
+           "[434213.837526] XFS (dm-3): Ending clean mount",
+           "[341115.681608] INFO: task containerd-shim:7663 blocked for more "
+           "than "
+           "5 seconds.",
+           "[341115.681664]       Tainted: P OE 5.15.0-1078-nvidia #79-Ubuntu",
+           "[341115.681718] task:containerd-shim state:D stack: 0 pid: 7663",
+           "[ 12.1] nvidia: loading out-of-tree module taints kernel.",
+           "[ 12.2] nvidia-nvlink: Nvlink Core is being initialized, major 234",
+           "[ 12.3] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  570.172.08",
+           "[ 12.4] [drm] Initialized nvidia-drm 0.0.0 for 0000:0f:00.0 on "
+           "minor 1",
+           "fabricmanager: NV_WARN_NOTHING_TO_DO",
+           "NCCL WARN NET/IB : Got completion from peer with status=12 error",
+       },
+       {}});
   EXPECT_EQ(ids(diagnosis), std::vector<std::string>{});
 }
 
 TEST(Conclude, AGapLeavesOpenWhatRestsOnIt) {
   const Case hidden{{{"driver", "570.172.08"}},
-                    {}, {{"kernel-log", "not readable: run as root"}}};
+                    {},
+                    {{"kernel-log", "not readable: run as root"}}};
   const auto diagnosis = diagnose(hidden);
   const auto* check = unknown(diagnosis, "gpu-fallen-off-bus");
   ASSERT_NE(check, nullptr);
@@ -95,7 +101,8 @@ TEST(Conclude, AGapLeavesOpenWhatRestsOnIt) {
 
 TEST(Conclude, AnAnsweringProbeMakesAGapHarmless) {
   const Case well{{{"probe", "answering"}, {"nvml", "SUCCESS"}},
-                  {}, {{"kernel-log", "not readable: run as root"}}};
+                  {},
+                  {{"kernel-log", "not readable: run as root"}}};
   const auto diagnosis = diagnose(well);
   const auto* check = unknown(diagnosis, "gsp-rpc-timeout");
   ASSERT_NE(check, nullptr);
@@ -112,11 +119,13 @@ TEST(Conclude, AProbeThatDidNotRunIsNoAnswer) {
 }
 
 TEST(Conclude, AMachineWithoutGpusIsHealthyWhateverCannotBeRead) {
-  const auto diagnosis = diagnose({
-      {{"pci_gpus", "0"}, {"module_loaded", "false"}, {"probe", "not-run"},
-       {"library_state", "absent"}},
-      {},
-      {{"kernel-log", "not readable: run as root"}, {"probe", "no library"}}});
+  const auto diagnosis = diagnose(
+      {{{"pci_gpus", "0"},
+        {"module_loaded", "false"},
+        {"probe", "not-run"},
+        {"library_state", "absent"}},
+       {},
+       {{"kernel-log", "not readable: run as root"}, {"probe", "no library"}}});
   EXPECT_TRUE(diagnosis.findings.empty());
   for (const UnknownCheck& one : diagnosis.checks.unknown) {
     EXPECT_FALSE(one.matters) << one.id << ": " << one.why;
@@ -128,7 +137,8 @@ TEST(Conclude, AMissingFactIsNeitherYesNorNo) {
   // Affected driver, MIG layout not known.
   const auto open = diagnose({{{"driver", "570.158.01"}}, {}, {}});
   EXPECT_NE(unknown(open, "nvml-init-hang-r570"), nullptr);
-  const auto off = diagnose({{{"driver", "570.158.01"}, {"mig", "off"}}, {}, {}});
+  const auto off =
+      diagnose({{{"driver", "570.158.01"}, {"mig", "off"}}, {}, {}});
   EXPECT_EQ(unknown(off, "nvml-init-hang-r570"), nullptr);
   EXPECT_TRUE(off.findings.empty());
 }
@@ -136,8 +146,8 @@ TEST(Conclude, AMissingFactIsNeitherYesNorNo) {
 TEST(Conclude, EveryStuckProbeIsAFindingThatNamesTheCall) {
   for (const char* state : {"S", "D", "R", ""}) {
     for (const char* where : {"kernel", "user", ""}) {
-      Case one{{{"probe", "stuck"}, {"probe_symbol", "nvmlDeviceGetUUID"}},
-               {}, {}};
+      Case one{
+          {{"probe", "stuck"}, {"probe_symbol", "nvmlDeviceGetUUID"}}, {}, {}};
       if (*state != 0) one.facts.emplace_back("probe_task_state", state);
       if (*where != 0) one.facts.emplace_back("probe_where", where);
       const auto diagnosis = diagnose(one);
@@ -152,13 +162,18 @@ TEST(Conclude, EveryStuckProbeIsAFindingThatNamesTheCall) {
 }
 
 TEST(Conclude, ConsequencesStandUnderTheirRoot) {
-  const auto diagnosis = diagnose({{{"pci_gpus", "8"}, {"nvml_gpus", "7"}}, {
-      "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
-      "NVRM: Xid (PCI:0000:3b:00): 119, Timeout after 6s of waiting for RPC "
-      "response from GPU0 GSP! Expected function 76 (GSP_RM_CONTROL)",
-      "NVRM: Xid (PCI:0000:3b:00): 45, pid=1, name=x, Ch 00000008",
-      "NVRM: Xid (PCI:0000:3b:00): 154, GPU recovery action changed from 0x0",
-  }, {}});
+  const auto diagnosis = diagnose(
+      {{{"pci_gpus", "8"}, {"nvml_gpus", "7"}},
+       {
+           "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
+           "NVRM: Xid (PCI:0000:3b:00): 119, Timeout after 6s of waiting for "
+           "RPC "
+           "response from GPU0 GSP! Expected function 76 (GSP_RM_CONTROL)",
+           "NVRM: Xid (PCI:0000:3b:00): 45, pid=1, name=x, Ch 00000008",
+           "NVRM: Xid (PCI:0000:3b:00): 154, GPU recovery action changed from "
+           "0x0",
+       },
+       {}});
   ASSERT_EQ(ids(diagnosis), std::vector<std::string>{"gpu-fallen-off-bus"});
   const Finding& root = diagnosis.findings.front();
   EXPECT_EQ(root.subject, (Subject{Subject::Kind::gpu, "0000:3b:00.0"}));
@@ -171,10 +186,13 @@ TEST(Conclude, ConsequencesStandUnderTheirRoot) {
 }
 
 TEST(Conclude, ConsequencesAreFilledInAndNotRepeated) {
-  const auto diagnosis = diagnose({{{"driver", "570.158.01"}, {"mig", "mixed"},
+  const auto diagnosis = diagnose({{{"driver", "570.158.01"},
+                                    {"mig", "mixed"},
                                     {"probe", "stuck"},
                                     {"probe_symbol", "nvmlInit_v2"},
-                                    {"probe_task_state", "S"}}, {}, {}});
+                                    {"probe_task_state", "S"}},
+                                   {},
+                                   {}});
   ASSERT_EQ(ids(diagnosis), std::vector<std::string>{"nvml-init-hang-r570"});
   const auto& follows = diagnosis.findings[0].consequences;
   ASSERT_EQ(follows.size(), 1u);
@@ -182,10 +200,13 @@ TEST(Conclude, ConsequencesAreFilledInAndNotRepeated) {
 }
 
 TEST(Conclude, TwoGpusAreTwoFindings) {
-  const auto diagnosis = diagnose({{}, {
-      "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
-      "NVRM: Xid (0000:5a:00): 119, Timeout after 6s of waiting for RPC",
-  }, {}});
+  const auto diagnosis = diagnose(
+      {{},
+       {
+           "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
+           "NVRM: Xid (0000:5a:00): 119, Timeout after 6s of waiting for RPC",
+       },
+       {}});
   EXPECT_EQ(ids(diagnosis), (std::vector<std::string>{"gpu-fallen-off-bus",
                                                       "gsp-rpc-timeout"}));
 }
@@ -232,7 +253,8 @@ TEST(Fold, GpuAddressesHaveOneForm) {
 }
 
 TEST(Fold, KernelStamps) {
-  EXPECT_EQ(kernel_stamp("Jul 30 n kernel: [434189.944726] XFS"), 434189.944726);
+  EXPECT_EQ(kernel_stamp("Jul 30 n kernel: [434189.944726] XFS"),
+            434189.944726);
   EXPECT_EQ(kernel_stamp("[    0.000000] Linux"), 0.0);
   EXPECT_FALSE(kernel_stamp("kubelet[45878]: I0730"));
 }

@@ -48,9 +48,8 @@ ExampleResult run(const Catalogue& catalogue, const Fault& fault,
   result.right = result.got == example.gives;
   if (!result.right || example.first.empty()) return result;
   const auto diagnosis = conclude(catalogue, state, example.gaps, Wall{});
-  const std::string first = diagnosis.findings.empty()
-                                ? "nothing"
-                                : diagnosis.findings.front().id;
+  const std::string first =
+      diagnosis.findings.empty() ? "nothing" : diagnosis.findings.front().id;
   result.right = first == example.first;
   if (!result.right) result.got = fmt::format("first finding: {}", first);
   return result;

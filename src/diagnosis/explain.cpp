@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "diagnosis/nvml_returns.h"
+#include "model/nvml_returns.h"
 
 namespace gpuward {
 namespace {
@@ -15,9 +15,9 @@ void add_versions(const Fault& fault, Explanation& out) {
     const Version& any = range.from.empty() ? range.fixed : range.from;
     if (any.empty()) continue;
     const std::string words = range_in_words(fault.drivers, any);
-    out.paragraphs.push_back(
-        fmt::format("Driver branch {}: {}{}", range.branch,
-                    range.from.empty() ? "" : "affected ", words));
+    out.paragraphs.push_back(fmt::format("Driver branch {}: {}{}", range.branch,
+                                         range.from.empty() ? "" : "affected ",
+                                         words));
   }
 }
 
@@ -61,7 +61,8 @@ Explanation of_xid(const Catalogue& catalogue, int xid) {
   if (out.faults.empty()) {
     out.paragraphs.push_back(fmt::format(
         "The catalogue has no entry for Xid {}. NVIDIA's Xid catalogue "
-        "(docs.nvidia.com/deploy/xid-errors) lists all of them.", xid));
+        "(docs.nvidia.com/deploy/xid-errors) lists all of them.",
+        xid));
   }
   return out;
 }
@@ -88,8 +89,8 @@ std::optional<int> xid_in(std::string_view words) {
   if (close != std::string::npos) at = close + 2;
   at = lower.find_first_not_of(" :#=", at);
   if (at == std::string::npos) return std::nullopt;
-  const size_t end = std::min(lower.find_first_not_of("0123456789", at),
-                              lower.size());
+  const size_t end =
+      std::min(lower.find_first_not_of("0123456789", at), lower.size());
   return to_number<int>(std::string_view(lower).substr(at, end - at));
 }
 
@@ -122,10 +123,9 @@ Explanation of_line(const Catalogue& catalogue, std::string_view line) {
   for (const size_t index : catalogue.patterns.match(line)) {
     const Signature& signature = catalogue.signatures[index];
     out.kind = "line";
-    out.paragraphs.push_back(
-        signature.means.empty()
-            ? fmt::format("matches '{}'", signature.name)
-            : signature.means);
+    out.paragraphs.push_back(signature.means.empty()
+                                 ? fmt::format("matches '{}'", signature.name)
+                                 : signature.means);
     for (std::string& id : faults_of_signature(catalogue, index)) {
       if (std::ranges::find(out.faults, id) == out.faults.end()) {
         out.faults.push_back(std::move(id));

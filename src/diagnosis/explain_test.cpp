@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diagnosis/nvml_returns.h"
+#include "model/nvml_returns.h"
 
 namespace gpuward {
 namespace {

@@ -50,7 +50,8 @@ template <typename Map>
 auto* slot(Map& map, const std::string& name, size_t limit) {
   const auto found = map.find(name);
   if (found != map.end()) return &found->second;
-  if (map.size() >= limit) return static_cast<decltype(&found->second)>(nullptr);
+  if (map.size() >= limit)
+    return static_cast<decltype(&found->second)>(nullptr);
   return &map[name];
 }
 

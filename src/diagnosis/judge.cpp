@@ -60,7 +60,8 @@ std::optional<std::string> days_left(const Scene& scene,
   const auto limit = to_double(word.substr(6));
   for (const Evidence* fact : facts_for(scene, fact::kUptimeDays)) {
     const auto days = to_double(to_text(fact->value));
-    if (limit && days) return fmt::format("{:.1f}", std::max(0.0, *limit - *days));
+    if (limit && days)
+      return fmt::format("{:.1f}", std::max(0.0, *limit - *days));
   }
   return std::nullopt;
 }
@@ -79,9 +80,12 @@ std::string value_of_word(const Scene& scene, std::string_view word) {
 
 std::string_view name_of(Truth truth) {
   switch (truth) {
-    case Truth::no: return "not held";
-    case Truth::unknown: return "unknown";
-    case Truth::yes: return "held";
+    case Truth::no:
+      return "not held";
+    case Truth::unknown:
+      return "unknown";
+    case Truth::yes:
+      return "held";
   }
   return "";
 }

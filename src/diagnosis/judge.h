@@ -17,11 +17,11 @@ std::string_view name_of(Truth truth);
 // One condition, judged: what `--why` shows.
 struct Judged {
   Truth truth = Truth::unknown;
-  std::string words;  // the condition in words
+  std::string words;                 // the condition in words
   std::vector<Evidence> evidence;    // for yes
   std::vector<std::string> missing;  // for unknown: what was not to be had
-  bool gap = false;      // unknown because a source failed
-  bool support = false;  // something positive speaks for it
+  bool gap = false;                  // unknown because a source failed
+  bool support = false;              // something positive speaks for it
   std::vector<Judged> parts;
 };
 

@@ -35,8 +35,8 @@ void add_signature(const std::string& name, const Yaml& node,
     section.finish();
   }
   if (catalogue.signature_index.contains(name)) {
-    complaints.add(node.line, fmt::format("there already is a signature '{}'",
-                                          name));
+    complaints.add(node.line,
+                   fmt::format("there already is a signature '{}'", name));
     return;
   }
   const auto good = PatternSet::check(signature.pattern);
@@ -118,8 +118,8 @@ void add_faults(const Document& document, std::vector<std::string>& mistakes,
   }
   Fault fault = read_fault(root, document.name, complaints, catalogue);
   if (catalogue.find(fault.id) != nullptr) {
-    complaints.add(root.line, fmt::format("there already is a fault '{}'",
-                                          fault.id));
+    complaints.add(root.line,
+                   fmt::format("there already is a fault '{}'", fault.id));
   }
   keep(complaints, mistakes);
   catalogue.faults.push_back(std::move(fault));
@@ -157,8 +157,8 @@ Result<Catalogue> load_catalogue_from(const std::vector<CatalogueFile>& files) {
 Result<Catalogue> load_catalogue(const std::vector<CatalogueFile>& more) {
   std::vector<CatalogueFile> files;
   for (const EmbeddedFile& file : catalogue_files()) {
-    files.push_back({fmt::format("catalogue/{}", file.name),
-                     std::string(file.text)});
+    files.push_back(
+        {fmt::format("catalogue/{}", file.name), std::string(file.text)});
   }
   files.insert(files.end(), more.begin(), more.end());
   return load_catalogue_from(files);

@@ -54,7 +54,8 @@ Example read_example(const Yaml& node, Complaints& complaints) {
   if (std::ranges::find(kGives, example.gives) == std::end(kGives)) {
     complaints.add(section.line_of("gives"),
                    fmt::format("'gives' must be certain, likely, possible, "
-                               "nothing or unknown, not '{}'", example.gives));
+                               "nothing or unknown, not '{}'",
+                               example.gives));
   }
   return example;
 }
@@ -75,10 +76,11 @@ std::vector<Example> read_examples(const Yaml* list, int line,
     }
   }
   if (positive == 0 || negative == 0) {
-    complaints.add(list == nullptr ? line : list->line,
-                   fmt::format("a fault needs a positive and a negative one of "
-                               "'examples': {} is missing",
-                               positive == 0 ? "the positive" : "the negative"));
+    complaints.add(
+        list == nullptr ? line : list->line,
+        fmt::format("a fault needs a positive and a negative one of "
+                    "'examples': {} is missing",
+                    positive == 0 ? "the positive" : "the negative"));
   }
   return examples;
 }

@@ -22,17 +22,17 @@ Enum choose(std::string_view what, const std::string& word,
   std::string all;
   for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
   const auto near = nearest(word, known);
-  complaints.add(line, fmt::format("{} must be one of {}, not '{}'{}", what,
-                                   all, word,
-                                   near ? "; did you mean '" + *near + "'?"
-                                        : std::string()));
+  complaints.add(
+      line,
+      fmt::format("{} must be one of {}, not '{}'{}", what, all, word,
+                  near ? "; did you mean '" + *near + "'?" : std::string()));
   return values[0];
 }
 
 constexpr Severity kSeverities[] = {Severity::fault, Severity::warning,
                                     Severity::info};
-constexpr Confidence kConfidences[] = {
-    Confidence::certain, Confidence::likely, Confidence::possible};
+constexpr Confidence kConfidences[] = {Confidence::certain, Confidence::likely,
+                                       Confidence::possible};
 constexpr Subject::Kind kKinds[] = {Subject::Kind::node, Subject::Kind::gpu,
                                     Subject::Kind::container,
                                     Subject::Kind::pod, Subject::Kind::fabric};
@@ -62,7 +62,9 @@ class FaultReader {
  public:
   FaultReader(const Yaml& root, Complaints& complaints,
               const Catalogue& catalogue)
-      : root_(root), complaints_(complaints), catalogue_(catalogue),
+      : root_(root),
+        complaints_(complaints),
+        catalogue_(catalogue),
         section_(root, "a fault", complaints) {}
 
   Fault read() {
@@ -71,8 +73,8 @@ class FaultReader {
     consequences();
     remedies();
     drivers();
-    fault_.examples = read_examples(section_.node("examples"), root_.line,
-                                    complaints_);
+    fault_.examples =
+        read_examples(section_.node("examples"), root_.line, complaints_);
     section_.node("signatures");
     section_.finish();
     return std::move(fault_);
@@ -104,7 +106,8 @@ class FaultReader {
     for (const std::string& xid : section_.texts("xids")) {
       const auto number = to_number<int>(xid);
       if (number) fault_.xids.push_back(*number);
-      if (!number) complaints_.add(section_.line_of("xids"), "xids are numbers");
+      if (!number)
+        complaints_.add(section_.line_of("xids"), "xids are numbers");
     }
     fault_.applies = condition(section_, "applies");
     fault_.moot = condition(section_, "moot");
@@ -134,8 +137,8 @@ class FaultReader {
       complaints_.add(root_.line, "a fault needs at least one of 'rules'");
     }
     each(section_.node("notes"), "notes", complaints_, [&](Section& section) {
-      fault_.notes.push_back({required_condition(section, "when"),
-                              section.required_text("text")});
+      fault_.notes.push_back(
+          {required_condition(section, "when"), section.required_text("text")});
     });
   }
 
@@ -199,9 +202,9 @@ class FaultReader {
            range.fixed = version(section, "fixed", range.fixed_text);
            for (const Version* one : {&range.from, &range.to, &range.fixed}) {
              if (one->empty() || one->front() == range.branch) continue;
-             complaints_.add(section.line(),
-                             fmt::format("a version outside branch {}",
-                                         range.branch));
+             complaints_.add(
+                 section.line(),
+                 fmt::format("a version outside branch {}", range.branch));
            }
            fault_.drivers.push_back(std::move(range));
          });

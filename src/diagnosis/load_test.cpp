@@ -76,7 +76,8 @@ TEST(Load, ReportsEveryMistakeAtOnce) {
   EXPECT_NE(all.find("a.yaml:4: "), std::string::npos) << all;
   EXPECT_NE(all.find("b.yaml:"), std::string::npos) << all;
   EXPECT_NE(all.find("c.yaml:6: there already is a signature"),
-            std::string::npos) << all;
+            std::string::npos)
+      << all;
 }
 
 TEST(Load, UserFilesOnlyAdd) {
@@ -89,8 +90,8 @@ TEST(Load, UserFilesOnlyAdd) {
 }
 
 TEST(Load, SurvivesNonsense) {
-  for (const char* text : {"", "[]", "a", "id: x", "signatures: 3",
-                           "rules: {}", "id: {a: b}\nrules: 1\n"}) {
+  for (const char* text : {"", "[]", "a", "id: x", "signatures: 3", "rules: {}",
+                           "id: {a: b}\nrules: 1\n"}) {
     EXPECT_FALSE(load_catalogue_from({{"x.yaml", text}})) << text;
   }
 }

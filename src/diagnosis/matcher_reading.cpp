@@ -92,7 +92,8 @@ void read_driver(const Yaml& node, Condition& out, Names&,
                  Complaints& complaints) {
   if (node.scalar != "affected" && node.scalar != "fixed") {
     complaints.add(node.line, fmt::format("'driver' takes affected or fixed, "
-                                          "not '{}'", node.scalar));
+                                          "not '{}'",
+                                          node.scalar));
   }
   out.values.push_back(node.scalar);
 }

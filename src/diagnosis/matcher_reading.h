@@ -6,31 +6,23 @@
 namespace gpuward {
 
 void read_names(const Yaml& node, Condition& out,
-                std::vector<std::string>& signatures,
-                Complaints& complaints);
+                std::vector<std::string>& signatures, Complaints& complaints);
 void read_seen(const Yaml& node, Condition& out,
-               std::vector<std::string>& signatures,
-               Complaints& complaints);
+               std::vector<std::string>& signatures, Complaints& complaints);
 void read_order(const Yaml& node, Condition& out,
-                std::vector<std::string>& signatures,
-                Complaints& complaints);
+                std::vector<std::string>& signatures, Complaints& complaints);
 void read_unanswered(const Yaml& node, Condition& out,
                      std::vector<std::string>& signatures,
                      Complaints& complaints);
 void read_source(const Yaml& node, Condition& out,
-                 std::vector<std::string>& signatures,
-                 Complaints& complaints);
+                 std::vector<std::string>& signatures, Complaints& complaints);
 void read_fact(const Yaml& node, Condition& out,
-               std::vector<std::string>& signatures,
-               Complaints& complaints);
+               std::vector<std::string>& signatures, Complaints& complaints);
 void read_pair(const Yaml& node, Condition& out,
-               std::vector<std::string>& signatures,
-               Complaints& complaints);
+               std::vector<std::string>& signatures, Complaints& complaints);
 void read_less(const Yaml& node, Condition& out,
-               std::vector<std::string>& signatures,
-               Complaints& complaints);
+               std::vector<std::string>& signatures, Complaints& complaints);
 void read_driver(const Yaml& node, Condition& out,
-                 std::vector<std::string>& signatures,
-                 Complaints& complaints);
+                 std::vector<std::string>& signatures, Complaints& complaints);
 
 }  // namespace gpuward

@@ -49,9 +49,9 @@ const Gap* gap_for(const Scene& scene, std::string_view hint) {
 // The source that a fact comes from on a live machine.
 std::string_view source_of_fact(std::string_view key) {
   constexpr std::pair<std::string_view, std::string_view> kSources[] = {
-      {"probe", "probe"},      {"nvml", "probe"},     {"mig", "probe"},
-      {"persistence", "probe"}, {"pci_", "pci"},      {"library", "library"},
-      {"module", "modules"},   {"hung_", "tasks"},    {"driver", "driver"},
+      {"probe", "probe"},       {"nvml", "probe"},  {"mig", "probe"},
+      {"persistence", "probe"}, {"pci_", "pci"},    {"library", "library"},
+      {"module", "modules"},    {"hung_", "tasks"}, {"driver", "driver"},
       {"uptime", "boot"},
   };
   for (const auto& [prefix, source] : kSources) {
@@ -282,8 +282,10 @@ Judged judge_starts_at_uptime(const Scene& scene, const Condition& condition) {
   if (held) {
     Evidence evidence;
     evidence.source = "uptime";
-    evidence.text = fmt::format("the first such line came {:.1f} days after "
-                                "the start", days);
+    evidence.text = fmt::format(
+        "the first such line came {:.1f} days after "
+        "the start",
+        days);
     judged.evidence.push_back(std::move(evidence));
   }
   return judged;
@@ -291,7 +293,8 @@ Judged judge_starts_at_uptime(const Scene& scene, const Condition& condition) {
 
 // A call (signatures[0]) whose answer (the others, same `key`) never came.
 Judged judge_unanswered(const Scene& scene, const Condition& condition) {
-  Judged judged = answer(Truth::no, "unanswered: " + names_of(scene, condition));
+  Judged judged =
+      answer(Truth::no, "unanswered: " + names_of(scene, condition));
   const auto calls = scene.state.keyed.find(condition.signatures.front());
   if (calls == scene.state.keyed.end()) return judged;
   for (const auto& [key, call] : calls->second) {
@@ -376,8 +379,8 @@ Judged judge_fact(const Scene& scene, const Condition& condition) {
 }
 
 Judged judge_differs(const Scene& scene, const Condition& condition) {
-  const std::string words = "differs: " + condition.keys[0] + ", " +
-                            condition.keys[1];
+  const std::string words =
+      "differs: " + condition.keys[0] + ", " + condition.keys[1];
   Judged judged = answer(Truth::no, words);
   std::vector<const Evidence*> sides;
   for (const std::string& key : condition.keys) {
@@ -422,10 +425,10 @@ Judged judge_driver(const Scene& scene, const Condition& condition) {
   Judged judged = answer(Truth::yes, words);
   judged.support = true;
   Evidence evidence = *facts.front();
-  evidence.text = fmt::format(
-      "{} {} {}", text,
-      wanted == DriverStatus::affected ? "lies in" : "has the fix:",
-      range_in_words(ranges, *version));
+  evidence.text =
+      fmt::format("{} {} {}", text,
+                  wanted == DriverStatus::affected ? "lies in" : "has the fix:",
+                  range_in_words(ranges, *version));
   judged.evidence.push_back(std::move(evidence));
   return judged;
 }
@@ -439,8 +442,8 @@ constexpr MatcherKind kMatchers[] = {
      judge_seen},
     {"not-seen", "a signature or several", read_names, judge_not_seen},
     {"starts-before", "{signature, before}", read_order, judge_starts_before},
-    {"starts-at-uptime", "{signature, at-least-days, at-most-days}",
-     read_order, judge_starts_at_uptime},
+    {"starts-at-uptime", "{signature, at-least-days, at-most-days}", read_order,
+     judge_starts_at_uptime},
     {"unanswered", "{call, answer}", read_unanswered, judge_unanswered},
     {"read", "a source", read_source, judge_read},
     {"fact", "{key, is|one-of|glob|at-least|at-most}", read_fact, judge_fact},

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "diagnosis/matching/pattern_set.h"
+#include "matching/pattern_set.h"
 #include "model/evidence.h"
 
 namespace gpuward {

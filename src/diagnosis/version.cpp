@@ -11,8 +11,8 @@ namespace {
 
 const BranchRange* branch_of(const std::vector<BranchRange>& ranges,
                              const Version& version) {
-  const auto found = std::ranges::find(ranges, version.front(),
-                                       &BranchRange::branch);
+  const auto found =
+      std::ranges::find(ranges, version.front(), &BranchRange::branch);
   return found == ranges.end() ? nullptr : &*found;
 }
 

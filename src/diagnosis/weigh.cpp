@@ -67,8 +67,8 @@ Weighed weigh_one(const Scene& scene) {
 void add_evidence(Finding& finding, Evidence evidence) {
   // One line may give several facts; it is shown once.
   const auto same = [&](const Evidence& one) {
-    const bool same_line = one.line > 0 && one.line == evidence.line &&
-                           one.file == evidence.file;
+    const bool same_line =
+        one.line > 0 && one.line == evidence.line && one.file == evidence.file;
     return same_line ||
            (one.text == evidence.text && one.subject == evidence.subject);
   };

@@ -38,9 +38,8 @@ std::string pretty_name(std::string_view os_release) {
   for (std::string_view line : split(os_release, '\n')) {
     if (!line.starts_with("PRETTY_NAME=")) continue;
     line = trim(line.substr(line.find('=') + 1));
-    const bool quoted =
-        line.size() >= 2 && line.front() == line.back() &&
-        (line.front() == '"' || line.front() == '\'');
+    const bool quoted = line.size() >= 2 && line.front() == line.back() &&
+                        (line.front() == '"' || line.front() == '\'');
     return std::string(quoted ? line.substr(1, line.size() - 2) : line);
   }
   return {};
@@ -56,9 +55,9 @@ Collected collect_boot(const Host& host) {
   Collected out;
   const Root& root = host.evidence;
   if (const auto seconds = uptime_seconds(root)) {
-    out.evidence.push_back(node_fact(
-        kSource, fact::kUptimeDays, *seconds / 86400,
-        "up " + to_words(to_millis(*seconds)), "/proc/uptime"));
+    out.evidence.push_back(
+        node_fact(kSource, fact::kUptimeDays, *seconds / 86400,
+                  "up " + to_words(to_millis(*seconds)), "/proc/uptime"));
   } else {
     out.gaps.push_back(gap_of(kSource, seconds.error()));
   }

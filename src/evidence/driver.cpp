@@ -44,11 +44,11 @@ void add_loaded(Collected& out, const Root& root) {
   const auto version = loaded_driver_version(root);
   if (version) {
     const std::string shown = printable(*version, 100);
-    out.evidence.push_back(node_fact(
-        kSource, fact::kDriver, shown,
-        fmt::format("driver {}{}", shown,
-                    flavour.empty() ? "" : " (" + flavour + ")"),
-        "/sys/module/nvidia/version"));
+    out.evidence.push_back(
+        node_fact(kSource, fact::kDriver, shown,
+                  fmt::format("driver {}{}", shown,
+                              flavour.empty() ? "" : " (" + flavour + ")"),
+                  "/sys/module/nvidia/version"));
   } else {
     out.gaps.push_back(gap_of(kSource, version.error()));
   }
@@ -77,10 +77,10 @@ void add_on_disk(Collected& out, const Root& root) {
   const std::string path = find_in_modules_dep(*list);
   const std::string state =
       path.empty() ? "absent" : version_on_disk(root, folder + "/" + path);
-  out.evidence.push_back(node_fact(
-      kSource, fact::kModuleOnDisk, state,
-      fmt::format("module for kernel {} on disk: {}", *kernel, state),
-      path.empty() ? "" : folder + "/" + path));
+  out.evidence.push_back(
+      node_fact(kSource, fact::kModuleOnDisk, state,
+                fmt::format("module for kernel {} on disk: {}", *kernel, state),
+                path.empty() ? "" : folder + "/" + path));
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ bool has_journal(const Root& root) {
 
 Result<Handle> open_journal(const Root& root) {
   sd_journal* raw = nullptr;
-  const int result = ::sd_journal_open_directory(
-      &raw, root.directory().c_str(), SD_JOURNAL_OS_ROOT);
+  const int result = ::sd_journal_open_directory(&raw, root.directory().c_str(),
+                                                 SD_JOURNAL_OS_ROOT);
   if (result < 0) return fail_errno(-result, "opening the journal");
   return Handle(raw, ::sd_journal_close);
 }

@@ -30,7 +30,7 @@ struct JournalLine {
 
 struct JournalLines {
   std::vector<JournalLine> lines;  // oldest first
-  bool cut = false;  // stopped at a limit: the newest were kept
+  bool cut = false;                // stopped at a limit: the newest were kept
 };
 
 // Error::not_found where that machine keeps no journal.

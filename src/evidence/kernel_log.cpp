@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kSource = "kernel-log";
 constexpr size_t kMaxFile = 8 << 20;
-constexpr std::string_view kFiles[] = {"/var/log/kern.log",
-                                       "/var/log/messages", "/var/log/syslog"};
+constexpr std::string_view kFiles[] = {"/var/log/kern.log", "/var/log/messages",
+                                       "/var/log/syslog"};
 // The first message of every boot.
 constexpr std::string_view kFirstMessage = "Linux version ";
 
@@ -86,8 +86,7 @@ std::vector<Evidence> older_than(const Root& root, std::optional<Wall> boot,
 
 Gap unreadable(const Error& error) {
   if (error.kind == Error::Kind::denied) {
-    return {std::string(kSource),
-            "not readable: run as root or in group adm"};
+    return {std::string(kSource), "not readable: run as root or in group adm"};
   }
   return {std::string(kSource), error.text};
 }
@@ -99,8 +98,8 @@ std::string what_is_missing(const KmsgRing& ring) {
   std::string text;
   const uint64_t first = ring.records.front().sequence;
   if (first > 0) {
-    text = fmt::format("the first {} messages have left the kernel's ring",
-                       first);
+    text =
+        fmt::format("the first {} messages have left the kernel's ring", first);
   }
   if (ring.lost > 0) {
     text += fmt::format("{}{} messages were overwritten while it was read",

@@ -18,8 +18,9 @@ Host host_of(const TempTree& tree) {
 
 TEST(KernelLog, LinesCarryTextAndTime) {
   TempTree tree;
-  tree.file("/dev/kmsg", "5,0,0,-;Linux version 6.6.0\n"
-                         "3,1,5000000,-;NVRM: Xid (PCI:0000:0f:00): 79\n");
+  tree.file("/dev/kmsg",
+            "5,0,0,-;Linux version 6.6.0\n"
+            "3,1,5000000,-;NVRM: Xid (PCI:0000:0f:00): 79\n");
   tree.file("/proc/uptime", "1000.00 1.0\n");
   const Collected got = collect_kernel_log(host_of(tree));
   ASSERT_EQ(got.evidence.size(), 2u);

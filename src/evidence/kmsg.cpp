@@ -119,7 +119,7 @@ KmsgRing parse_kmsg_file(std::string_view text) {
 
 Result<KmsgRing> read_kmsg(const Root& root) {
   const Fd fd = TRY(root.open_file(kPath, O_RDONLY));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "/dev/kmsg");
   KmsgRing ring;
   if (S_ISCHR(status.st_mode)) {

@@ -12,10 +12,10 @@
 namespace gpuward {
 
 struct KmsgRecord {
-  int priority = 0;       // 0 emergency … 7 debug
+  int priority = 0;  // 0 emergency … 7 debug
   uint64_t sequence = 0;
   uint64_t boot_usec = 0;
-  std::string text;       // escapes undone; without the dictionary
+  std::string text;  // escapes undone; without the dictionary
 
   bool operator==(const KmsgRecord&) const = default;
 };

@@ -36,8 +36,8 @@ TEST(KmsgRecord, RefusesNonsense) {
 }
 
 TEST(KmsgRing, CountsWhatIsMissingAndMalformed) {
-  const KmsgRing ring = parse_kmsg_file(
-      "6,0,1,-;a\n K=v\r\n6,1,2,-;b\r\n\ngarbage\n6,5,3,-;c\n");
+  const KmsgRing ring =
+      parse_kmsg_file("6,0,1,-;a\n K=v\r\n6,1,2,-;b\r\n\ngarbage\n6,5,3,-;c\n");
   ASSERT_EQ(ring.records.size(), 3u);
   EXPECT_EQ(ring.records[1].text, "b");
   EXPECT_EQ(ring.lost, 3u);

@@ -33,8 +33,7 @@ void add_journal(Collected& out, const Root& root) {
   const auto boot_id = boot_id_of(root);
   if (!boot_id) return;
   JournalQuery query;
-  query.matches = {"_SYSTEMD_UNIT=kubelet.service",
-                   "_SYSTEMD_UNIT=k3s.service",
+  query.matches = {"_SYSTEMD_UNIT=kubelet.service", "_SYSTEMD_UNIT=k3s.service",
                    "_SYSTEMD_UNIT=k3s-agent.service"};
   query.boot_id = *boot_id;
   query.max_bytes = kMaxBytes;

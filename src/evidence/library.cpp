@@ -20,11 +20,19 @@ constexpr std::string_view kRoots[] = {"", "/run/nvidia/driver",
                                        "/usr/local/glibc"};
 // 64-bit folders before /usr/lib, which holds 32-bit libraries on some.
 constexpr std::string_view kFolders[] = {
-    "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64",
-    "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/lib64",
     "/usr/lib/x86_64-linux-gnu/nvidia/current",
-    "/usr/lib/aarch64-linux-gnu/nvidia/current", "/usr/lib/nvidia-current",
-    "/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib", "/lib",
+    "/usr/lib/aarch64-linux-gnu/nvidia/current",
+    "/usr/lib/nvidia-current",
+    "/usr/local/nvidia/lib64",
+    "/usr/local/nvidia/lib",
+    "/usr/lib",
+    "/lib",
     "/run/opengl-driver/lib"};
 
 // Folders that an installer has added for the dynamic linker.
@@ -124,9 +132,9 @@ Collected collect_library(const Host& host) {
     out.evidence.push_back(node_fact(kSource, fact::kLibraryState, "found",
                                      "found " + library->path, library->path));
     if (!library->version.empty()) {
-      out.evidence.push_back(node_fact(
-          kSource, fact::kLibrary, library->version,
-          "libnvidia-ml " + library->version, library->path));
+      out.evidence.push_back(
+          node_fact(kSource, fact::kLibrary, library->version,
+                    "libnvidia-ml " + library->version, library->path));
     }
   } else if (library.error().kind == Error::Kind::not_found) {
     out.evidence.push_back(node_fact(kSource, fact::kLibraryState, "absent",

@@ -28,10 +28,10 @@ Result<std::string> read_from(int fd, off_t offset, size_t size) {
 
 }  // namespace
 
-Result<std::vector<FileLine>> read_tail(const Root& root,
-                                        std::string_view path, size_t limit) {
+Result<std::vector<FileLine>> read_tail(const Root& root, std::string_view path,
+                                        size_t limit) {
   const Fd fd = TRY(root.open_file(path, O_RDONLY));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     return fail_errno(errno, root.outside(path));
   }
@@ -41,8 +41,8 @@ Result<std::vector<FileLine>> read_tail(const Root& root,
   }
   const size_t size = static_cast<size_t>(status.st_size);
   const size_t offset = size > limit ? size - limit : 0;
-  const std::string text = TRY(read_from(
-      fd.get(), static_cast<off_t>(offset), std::min(size, limit)));
+  const std::string text = TRY(
+      read_from(fd.get(), static_cast<off_t>(offset), std::min(size, limit)));
   std::vector<FileLine> lines;
   int64_t number = 0;
   for (std::string_view line : split(text, '\n')) {

@@ -17,8 +17,8 @@ struct FileLine {
 
 // The last `limit` bytes, in lines without their ends; a first line that is
 // cut is left out.
-Result<std::vector<FileLine>> read_tail(const Root& root,
-                                        std::string_view path, size_t limit);
+Result<std::vector<FileLine>> read_tail(const Root& root, std::string_view path,
+                                        size_t limit);
 
 // A line of kern.log, messages or syslog, if it is the kernel's.
 struct KernelFileLine {

@@ -219,8 +219,9 @@ TEST(GpuModels, KnowsTheOnesOfTheIncidents) {
 
 TEST(NodesSource, CountsNodesAndReadsTheMajor) {
   TempTree tree;
-  tree.file("/proc/devices", "Character devices:\n  1 mem\n195 nvidia\n"
-                             "\nBlock devices:\n  7 nvidia\n");
+  tree.file("/proc/devices",
+            "Character devices:\n  1 mem\n195 nvidia\n"
+            "\nBlock devices:\n  7 nvidia\n");
   for (const char* name : {"nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"}) {
     tree.file(std::string("/dev/") + name, "");
   }

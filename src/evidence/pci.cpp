@@ -31,8 +31,8 @@ std::string driver_of(const Root& root, const std::string& device) {
 
 std::string in_words_of_gpu(const Root& root, const std::string& device,
                             std::string_view driver) {
-  std::string text = driver == "none" ? "no driver bound"
-                                      : fmt::format("bound to {}", driver);
+  std::string text =
+      driver == "none" ? "no driver bound" : fmt::format("bound to {}", driver);
   const auto node = root.read_word(device + "/numa_node");
   if (node && !node->starts_with('-')) text += ", NUMA node " + *node;
   return text;
@@ -84,8 +84,8 @@ Collected collect_pci(const Host& host) {
     ++gpus;
     add_gpu(out, root, name, device);
   }
-  std::string text = fmt::format("{} NVIDIA GPU{} on the PCI bus", gpus,
-                                 gpus == 1 ? "" : "s");
+  std::string text =
+      fmt::format("{} NVIDIA GPU{} on the PCI bus", gpus, gpus == 1 ? "" : "s");
   if (switches > 0) text += fmt::format(", {} NVSwitches", switches);
   out.evidence.push_back(
       node_fact(kSource, fact::kPciGpus, gpus, std::move(text)));

@@ -63,9 +63,9 @@ TEST(Persistence, ExecStarts) {
   EXPECT_EQ(exec_starts({"[Unit]\nExecStart=/no\n[Service]\n#ExecStart=/c\n"
                          "ExecStart = /a \\\n  --b\n"}),
             Commands{"/a  --b"});
-  EXPECT_EQ(exec_starts({"[Service]\nExecStart=/a\n",
-                         "[Service]\nExecStart=\n"}),
-            Commands{});
+  EXPECT_EQ(
+      exec_starts({"[Service]\nExecStart=/a\n", "[Service]\nExecStart=\n"}),
+      Commands{});
   EXPECT_EQ(exec_starts({}), Commands{});
 }
 

@@ -8,6 +8,7 @@
 #include "evidence/source.h"
 #include "model/facts.h"
 #include "model/fields.h"
+#include "model/nvml_returns.h"
 
 namespace gpuward {
 namespace {
@@ -15,37 +16,15 @@ namespace {
 constexpr std::string_view kNvmlSource = "nvml";
 constexpr std::string_view kProbeSource = "probe";
 
-// Returns of NVML that say something of the machine rather than of the call.
-struct NamedReturn {
-  int code;
-  std::string_view name;
-  bool is_fatal;  // the whole GPU is meant, whichever reading got it
-};
-constexpr NamedReturn kReturns[] = {
-    {4, "NO_PERMISSION", false},
-    {8, "INSUFFICIENT_POWER", false},
-    {9, "DRIVER_NOT_LOADED", false},
-    {10, "TIMEOUT", false},
-    {11, "IRQ_ISSUE", false},
-    {12, "LIBRARY_NOT_FOUND", false},
-    {13, "FUNCTION_NOT_FOUND", false},
-    {14, "CORRUPTED_INFOROM", false},
-    {15, "GPU_IS_LOST", true},
-    {16, "RESET_REQUIRED", true},
-    {17, "OPERATING_SYSTEM", false},
-    {18, "LIB_RM_VERSION_MISMATCH", false},
-    {19, "IN_USE", false},
-    {20, "MEMORY", false},
-    {999, "UNKNOWN", false},
-};
-
-const NamedReturn* named(int code) {
-  const auto found = std::ranges::find(kReturns, code, &NamedReturn::code);
-  return found != std::end(kReturns) ? &*found : nullptr;
+// Returns that mean the whole GPU, whichever reading got them.
+bool is_fatal(int code) {
+  constexpr int kGpuIsLost = 15;
+  constexpr int kResetRequired = 16;
+  return code == kGpuIsLost || code == kResetRequired;
 }
 
 std::string name_of_error(const Reading& reading) {
-  const NamedReturn* known = named(reading.code);
+  const NvmlReturn* known = find_nvml_return(std::to_string(reading.code));
   return known != nullptr ? std::string(known->name) : reading.why;
 }
 
@@ -114,14 +93,12 @@ void add_gpu_return(Facts& facts, const Gpu& gpu) {
     return;
   }
   for (const auto& [field, answer] : gpu.readings) {
-    const NamedReturn* known = named(answer.code);
-    if (answer.state != Reading::State::error || known == nullptr ||
-        !known->is_fatal) {
+    if (answer.state != Reading::State::error || !is_fatal(answer.code)) {
       continue;
     }
-    facts.gpu(gpu, fact::kNvml, std::string(known->name),
-              fmt::format("GPU {} answers {} to {}", gpu.index, known->name,
-                          field),
+    const std::string name = name_of_error(answer);
+    facts.gpu(gpu, fact::kNvml, name,
+              fmt::format("GPU {} answers {} to {}", gpu.index, name, field),
               answer.at);
     return;
   }
@@ -170,10 +147,10 @@ void add_mig(Facts& facts, const Snapshot& snapshot) {
   } else {
     return;  // one unknown GPU could make it mixed
   }
-  facts.node(kNvmlSource, fact::kMig, std::string(layout),
-             fmt::format("MIG is on at {} of {} GPUs", tally.on,
-                         tally.on + tally.off),
-             snapshot.taken_at);
+  facts.node(
+      kNvmlSource, fact::kMig, std::string(layout),
+      fmt::format("MIG is on at {} of {} GPUs", tally.on, tally.on + tally.off),
+      snapshot.taken_at);
 }
 
 void add_persistence(Facts& facts, const Snapshot& snapshot) {
@@ -242,8 +219,8 @@ void add_probe(Facts& facts, const Probe& probe, Wall now) {
       facts.node(kProbeSource, fact::kProbeSymbol, probe.symbol, text, when);
     }
     if (probe.since) {
-      facts.node(kProbeSource, fact::kProbeSeconds,
-                 seconds(now - *probe.since), text, when);
+      facts.node(kProbeSource, fact::kProbeSeconds, seconds(now - *probe.since),
+                 text, when);
     }
     if (probe.task) add_task(facts, *probe.task, text, when);
   }
@@ -271,8 +248,8 @@ std::vector<Evidence> facts_of(const Snapshot& snapshot, Wall now) {
   facts.reading_of_node(fact::kDriver, "driver", snapshot.driver_version);
   facts.reading_of_node(fact::kModule, "kernel module",
                         snapshot.module_flavour);
-  facts.reading_of_node(fact::kNvmlGpus, "GPUs that NVML counts:",
-                        snapshot.gpu_count);
+  facts.reading_of_node(fact::kNvmlGpus,
+                        "GPUs that NVML counts:", snapshot.gpu_count);
   add_init(facts, snapshot.init);
   for (const Gpu& gpu : snapshot.gpus) {
     const Reading& name = reading(gpu, field::kName);

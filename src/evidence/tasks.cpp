@@ -113,8 +113,8 @@ class Scan {
     }
   }
 
-  const Root& root_;                     // the caller's
-  const std::vector<int>& not_these_;    // the caller's
+  const Root& root_;                   // the caller's
+  const std::vector<int>& not_these_;  // the caller's
   const Boot started_ = BootClock::now();
   std::vector<Process> processes_;
   std::vector<Candidate> candidates_;

@@ -13,10 +13,10 @@ namespace {
 // A thread in a made-up /proc; its process is that of the same folder.
 void put_task(TempTree& tree, int pid, int tid, const std::string& comm,
               char state, int threads, int parent = 1) {
-  const std::string stat =
-      std::to_string(tid) + " (" + comm + ") " + state + " " +
-      std::to_string(parent) + " 1 1 0 -1 0 0 0 0 0 11 22 0 0 20 0 " +
-      std::to_string(threads) + " 0 4242 0 0\n";
+  const std::string stat = std::to_string(tid) + " (" + comm + ") " + state +
+                           " " + std::to_string(parent) +
+                           " 1 1 0 -1 0 0 0 0 0 11 22 0 0 20 0 " +
+                           std::to_string(threads) + " 0 4242 0 0\n";
   const std::string process = "/proc/" + std::to_string(pid);
   if (pid == tid) tree.file(process + "/stat", stat);
   tree.file(process + "/task/" + std::to_string(tid) + "/stat", stat);
@@ -117,8 +117,8 @@ TEST(Tasks, Frames) {
         "uvm_ioctl", "_nv012345rm", "nvidia_open", "nv_open_q"}) {
     EXPECT_TRUE(is_in_driver(frame)) << frame;
   }
-  for (const char* frame : {"", "futex_wait_queue", "nvme_poll", "x [xfs]",
-                            "os_xsave", "nvmap"}) {
+  for (const char* frame :
+       {"", "futex_wait_queue", "nvme_poll", "x [xfs]", "os_xsave", "nvmap"}) {
     EXPECT_FALSE(is_in_driver(frame)) << frame;
   }
 }

@@ -28,8 +28,7 @@ bool is_simulated(const Root& root) {
   const std::string state = root.directory() + "/../state";
   const Fd fd(::open(state.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   uint32_t magic = 0;
-  return fd.valid() &&
-         ::read(fd.get(), &magic, sizeof magic) == sizeof magic &&
+  return fd.valid() && ::read(fd.get(), &magic, sizeof magic) == sizeof magic &&
          magic == kSimMagic;
 }
 
@@ -47,7 +46,7 @@ Result<Host> Host::open(const Wanted& wanted) {
 Result<void> make_run_dir(const Host& host) {
   if (::mkdir(host.run_dir.c_str(), 0755) == 0) return {};
   if (errno != EEXIST) return fail_errno(errno, "creating " + host.run_dir);
-  struct stat status{};
+  struct stat status {};
   if (::stat(host.run_dir.c_str(), &status) != 0) {
     return fail_errno(errno, host.run_dir);
   }

@@ -20,13 +20,13 @@ bool is_task_file(std::string_view path) {
   if (!path.starts_with("/proc/")) return false;
   const auto parts = split(path.substr(6), '/');
   if (parts.size() < 2 || parts[0].empty()) return false;
-  const bool is_task =
-      std::ranges::all_of(parts[0], [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_task = std::ranges::all_of(
+      parts[0], [](char c) { return c >= '0' && c <= '9'; });
   if (!is_task) return false;
   static constexpr std::array<std::string_view, 11> kNames = {
-      "cmdline",   "environ", "maps", "smaps",      "smaps_rollup",
-      "numa_maps", "mem",     "auxv", "clear_refs", "pagemap",
-      "map_files"};
+      "cmdline",      "environ",   "maps",     "smaps",
+      "smaps_rollup", "numa_maps", "mem",      "auxv",
+      "clear_refs",   "pagemap",   "map_files"};
   return std::ranges::find(kNames, parts.back()) != kNames.end();
 }
 

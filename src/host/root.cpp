@@ -57,9 +57,9 @@ std::string inside(std::string_view outside, std::string_view root) {
 }
 
 std::unexpected<Error> refuse(std::string_view path, std::string_view why) {
-  return fail(Error::Kind::may_block,
-              std::string(path) + " is left to the prober: " +
-                  std::string(why));
+  return fail(
+      Error::Kind::may_block,
+      std::string(path) + " is left to the prober: " + std::string(why));
 }
 
 // procfs and sysfs hold no device nodes; where no link was crossed the law has
@@ -102,8 +102,8 @@ Result<Fd> Root::resolve(std::string_view path, int flags) const {
                 "not an absolute path: " + printable(path, 200));
   }
   auto fd = open_in_root(fd_.get(), std::string(path), flags, 0);
-  if (!fd && (fd.error().error_number == ENOSYS ||
-              fd.error().error_number == EPERM)) {
+  if (!fd &&
+      (fd.error().error_number == ENOSYS || fd.error().error_number == EPERM)) {
     fd = walk_in_root(fd_.get(), path, flags);
   }
   if (!fd) return fail_errno(fd.error().error_number, outside(path));
@@ -138,11 +138,11 @@ Result<void> Root::allow(int fd) const {
   const auto name = name_of_fd(fd);
   const std::string path = name ? inside(*name, directory_) : "the file";
   if (const auto why = why_it_may_block(path)) return refuse(path, *why);
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd, &status) != 0) return fail_errno(errno, path);
   const bool is_device = S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode);
-  if (is_device && !(S_ISCHR(status.st_mode) &&
-                     major(status.st_rdev) == kMemoryMajor)) {
+  if (is_device &&
+      !(S_ISCHR(status.st_mode) && major(status.st_rdev) == kMemoryMajor)) {
     return refuse(path, "opening a device runs its driver");
   }
   return {};
@@ -150,7 +150,7 @@ Result<void> Root::allow(int fd) const {
 
 Result<std::string> Root::read(std::string_view path, size_t limit) const {
   const Fd fd = TRY(open_file(path, O_RDONLY));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     return fail_errno(errno, outside(path));
   }
@@ -188,8 +188,7 @@ Result<std::vector<std::string>> Root::list(std::string_view path) const {
 Result<std::string> Root::read_link(std::string_view path) const {
   const Fd fd = TRY(resolve(path, O_PATH | O_NOFOLLOW));
   std::array<char, PATH_MAX> target{};
-  const ssize_t size =
-      ::readlinkat(fd.get(), "", target.data(), target.size());
+  const ssize_t size = ::readlinkat(fd.get(), "", target.data(), target.size());
   // ENOENT with an empty name is the kernel's word for "not a link".
   if (size < 0 && errno == ENOENT) errno = EINVAL;
   if (size < 0) return fail_errno(errno, outside(path));
@@ -198,7 +197,7 @@ Result<std::string> Root::read_link(std::string_view path) const {
 
 Result<struct stat> Root::lstat(std::string_view path) const {
   const Fd fd = TRY(resolve(path, O_PATH | O_NOFOLLOW));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     return fail_errno(errno, outside(path));
   }

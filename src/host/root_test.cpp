@@ -67,8 +67,8 @@ TEST(Root, LawSeesThroughNamesAndLinks) {
   const Root root = root_of(tree);
   for (const char* path :
        {"/proc/driver/nvidia/version", "//proc/./driver//nvidia/version",
-        "/x/../proc/driver/nvidia/version", "/harmless/nvidia/version",
-        "/node", "/dev/nvidia0", "/bus/config"}) {
+        "/x/../proc/driver/nvidia/version", "/harmless/nvidia/version", "/node",
+        "/dev/nvidia0", "/bus/config"}) {
     EXPECT_EQ(kind_of(root.read(path)), Error::Kind::may_block) << path;
   }
   EXPECT_TRUE(root.lstat("/dev/nvidia0").has_value());
@@ -105,8 +105,8 @@ TEST(Walk, AnswersLikeOpenat2) {
   tree.link("/up", "../../../../etc/./b").link("/dir", "etc");
   tree.link("/etc/out", "/etc/b");
   const Fd root(::open(tree.path().c_str(), O_PATH | O_DIRECTORY));
-  for (const char* path : {"/etc/b", "/abs", "/up", "/dir/b", "/../etc//b",
-                           "/dir/out"}) {
+  for (const char* path :
+       {"/etc/b", "/abs", "/up", "/dir/b", "/../etc//b", "/dir/out"}) {
     const auto fd = walk_in_root(root.get(), path, O_RDONLY);
     ASSERT_TRUE(fd.has_value()) << path;
     char text[8] = {};

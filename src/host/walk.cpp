@@ -46,8 +46,8 @@ void put_first(std::deque<std::string>& pending, std::string_view path) {
 // The links in the first level of procfs (self, mounts, net) are ordinary, all
 // deeper ones that lead out are magic.
 bool is_magic(int directory, int link) {
-  struct statfs system{};
-  struct stat status{};
+  struct statfs system {};
+  struct stat status {};
   constexpr ino_t kProcRoot = 1;
   return ::fstatfs(link, &system) == 0 && system.f_type == PROC_SUPER_MAGIC &&
          ::fstat(directory, &status) == 0 && status.st_ino != kProcRoot;
@@ -84,10 +84,10 @@ Result<Fd> walk_in_root(int root, std::string_view path, int flags) {
       position.up();
       continue;
     }
-    Fd next(::openat(position.at(), name.c_str(),
-                     O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    Fd next(
+        ::openat(position.at(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!next.valid()) return fail_errno(errno, name);
-    struct stat status{};
+    struct stat status {};
     if (::fstat(next.get(), &status) != 0) return fail_errno(errno, name);
     const bool last = pending.empty();
     if (S_ISLNK(status.st_mode) && !(last && (flags & O_NOFOLLOW) != 0)) {

@@ -10,48 +10,64 @@
 namespace gpuward::fact {
 
 // Driver and library.
-inline constexpr std::string_view kDriver = "driver";    // "570.158.01", loaded
-inline constexpr std::string_view kModule = "module";    // "open", "proprietary"
-inline constexpr std::string_view kLibrary = "library";  // libnvidia-ml's version
+inline constexpr std::string_view kDriver = "driver";  // "570.158.01", loaded
+inline constexpr std::string_view kModule = "module";  // "open", "proprietary"
+inline constexpr std::string_view kLibrary =
+    "library";  // libnvidia-ml's version
 // "found", "absent"
 inline constexpr std::string_view kLibraryState = "library_state";
-inline constexpr std::string_view kModuleLoaded = "module_loaded";  // bool
+inline constexpr std::string_view kModuleLoaded = "module_loaded";   // bool
 inline constexpr std::string_view kModuleOnDisk = "module_on_disk";  // version
-inline constexpr std::string_view kDeviceMajor = "device_major";  // in /proc/devices, integer
-inline constexpr std::string_view kDeviceNodes = "device_nodes";  // integer, /dev/nvidiaN
+inline constexpr std::string_view kDeviceMajor =
+    "device_major";  // in /proc/devices, integer
+inline constexpr std::string_view kDeviceNodes =
+    "device_nodes";  // integer, /dev/nvidiaN
 
 // Machine.
 inline constexpr std::string_view kGpu = "gpu";  // model, "NVIDIA H20"
-inline constexpr std::string_view kPciGpus = "pci_gpus";  // integer, NVIDIA GPUs on the bus
-inline constexpr std::string_view kPciDriver = "pci_driver";  // per GPU: "nvidia", "nouveau", "vfio-pci", "none"
-inline constexpr std::string_view kNvmlGpus = "nvml_gpus";  // integer, nvmlDeviceGetCount
+inline constexpr std::string_view kPciGpus =
+    "pci_gpus";  // integer, NVIDIA GPUs on the bus
+inline constexpr std::string_view kPciDriver =
+    "pci_driver";  // per GPU: "nvidia", "nouveau", "vfio-pci", "none"
+inline constexpr std::string_view kNvmlGpus =
+    "nvml_gpus";  // integer, nvmlDeviceGetCount
 inline constexpr std::string_view kExpectedGpus = "expected_gpus";  // integer
-inline constexpr std::string_view kUptimeDays = "uptime_days";  // double, since boot
+inline constexpr std::string_view kUptimeDays =
+    "uptime_days";  // double, since boot
 inline constexpr std::string_view kKernel = "kernel";
-inline constexpr std::string_view kHungTask = "hung_task";  // a task in state D, in words
+inline constexpr std::string_view kHungTask =
+    "hung_task";  // a task in state D, in words
 // bool, true where hung_task's stack is in the NVIDIA driver
 inline constexpr std::string_view kHungInDriver = "hung_in_driver";
 inline constexpr std::string_view kHostname = "hostname";
 
-// MIG: "off", "all", "mixed" (some GPUs split, others whole); per GPU "on", "off".
+// MIG: "off", "all", "mixed" (some GPUs split, others whole); per GPU "on",
+// "off".
 inline constexpr std::string_view kMig = "mig";
 
 // Persistence.
 inline constexpr std::string_view kPersistence = "persistence";  // "on", "off"
 // "running", "absent", "stopped"
 inline constexpr std::string_view kPersistenced = "persistenced";
-inline constexpr std::string_view kPersistencedFlag = "persistenced_flag";  // "--no-persistence-mode"
+inline constexpr std::string_view kPersistencedFlag =
+    "persistenced_flag";  // "--no-persistence-mode"
 
 // The probe. probe: "answering", "slow", "waiting", "stuck", "failed",
 // "not-run". waiting: the patience ran out before the call's deadline did.
 inline constexpr std::string_view kProbe = "probe";
-inline constexpr std::string_view kProbeSymbol = "probe_symbol";  // "nvmlInit_v2"
-inline constexpr std::string_view kProbeTaskState = "probe_task_state";  // "S", "D", "R"
+inline constexpr std::string_view kProbeSymbol =
+    "probe_symbol";  // "nvmlInit_v2"
+inline constexpr std::string_view kProbeTaskState =
+    "probe_task_state";  // "S", "D", "R"
 inline constexpr std::string_view kProbeWchan = "probe_wchan";
-inline constexpr std::string_view kProbeStack = "probe_stack";  // frames joined by " < "
-inline constexpr std::string_view kProbeSeconds = "probe_seconds";  // double, in that call so far
-inline constexpr std::string_view kProbeWhere = "probe_where";  // "kernel", "user"
-inline constexpr std::string_view kProbeSlowest = "probe_slowest_seconds";  // double, slowest call that returned
+inline constexpr std::string_view kProbeStack =
+    "probe_stack";  // frames joined by " < "
+inline constexpr std::string_view kProbeSeconds =
+    "probe_seconds";  // double, in that call so far
+inline constexpr std::string_view kProbeWhere =
+    "probe_where";  // "kernel", "user"
+inline constexpr std::string_view kProbeSlowest =
+    "probe_slowest_seconds";  // double, slowest call that returned
 // The return of nvmlInit, or per GPU of its handle or of the first reading
 // that failed with a fatal return: "GPU_IS_LOST", "DRIVER_NOT_LOADED", …
 inline constexpr std::string_view kNvml = "nvml";
@@ -60,11 +76,13 @@ inline constexpr std::string_view kNvml = "nvml";
 inline constexpr std::string_view kRunc = "runc";
 inline constexpr std::string_view kSystemd = "systemd";
 inline constexpr std::string_view kCgroup = "cgroup";  // "v1", "v2"
-inline constexpr std::string_view kCgroupDriver = "cgroup_driver";  // "systemd", "cgroupfs"
+inline constexpr std::string_view kCgroupDriver =
+    "cgroup_driver";  // "systemd", "cgroupfs"
 inline constexpr std::string_view kDocker = "docker";
 inline constexpr std::string_view kKubernetes = "kubernetes";
 inline constexpr std::string_view kDevicePlugin = "device_plugin";
-inline constexpr std::string_view kToolkit = "toolkit";  // NVIDIA container toolkit
+inline constexpr std::string_view kToolkit =
+    "toolkit";  // NVIDIA container toolkit
 inline constexpr std::string_view kOs = "os";
 
 }  // namespace gpuward::fact

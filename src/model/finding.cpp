@@ -19,29 +19,40 @@ Verdict verdict_of(const Diagnosis& diagnosis) {
 
 std::string_view name_of(Severity severity) {
   switch (severity) {
-    case Severity::info: return "info";
-    case Severity::warning: return "warning";
-    case Severity::fault: return "fault";
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::fault:
+      return "fault";
   }
   return "";
 }
 
 std::string_view name_of(Confidence confidence) {
   switch (confidence) {
-    case Confidence::possible: return "possible";
-    case Confidence::likely: return "likely";
-    case Confidence::certain: return "certain";
+    case Confidence::possible:
+      return "possible";
+    case Confidence::likely:
+      return "likely";
+    case Confidence::certain:
+      return "certain";
   }
   return "";
 }
 
 std::string_view name_of(Subject::Kind kind) {
   switch (kind) {
-    case Subject::Kind::node: return "node";
-    case Subject::Kind::gpu: return "gpu";
-    case Subject::Kind::container: return "container";
-    case Subject::Kind::pod: return "pod";
-    case Subject::Kind::fabric: return "fabric";
+    case Subject::Kind::node:
+      return "node";
+    case Subject::Kind::gpu:
+      return "gpu";
+    case Subject::Kind::container:
+      return "container";
+    case Subject::Kind::pod:
+      return "pod";
+    case Subject::Kind::fabric:
+      return "fabric";
   }
   return "";
 }
@@ -52,19 +63,26 @@ std::string_view name_of(Remedy::AppliesBy by) {
 
 std::string_view name_of(Remedy::Disrupts disrupts) {
   switch (disrupts) {
-    case Remedy::Disrupts::nothing: return "nothing";
-    case Remedy::Disrupts::container: return "container";
-    case Remedy::Disrupts::node: return "node";
+    case Remedy::Disrupts::nothing:
+      return "nothing";
+    case Remedy::Disrupts::container:
+      return "container";
+    case Remedy::Disrupts::node:
+      return "node";
   }
   return "";
 }
 
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::healthy: return "healthy";
-    case Verdict::warning: return "warning";
-    case Verdict::fault: return "fault";
-    case Verdict::unknown: return "unknown";
+    case Verdict::healthy:
+      return "healthy";
+    case Verdict::warning:
+      return "warning";
+    case Verdict::fault:
+      return "fault";
+    case Verdict::unknown:
+      return "unknown";
   }
   return "";
 }

@@ -37,8 +37,8 @@ struct Finding {
   std::optional<Wall> since;
   std::vector<Evidence> evidence;
   std::vector<Consequence> consequences;
-  std::vector<Remedy> remedies;     // mildest first
-  std::vector<std::string> settle;  // what would make it more certain
+  std::vector<Remedy> remedies;      // mildest first
+  std::vector<std::string> settle;   // what would make it more certain
   std::vector<std::string> sources;  // documents that the entry rests on
   bool operator==(const Finding&) const = default;
 };

@@ -3,8 +3,9 @@
 //
 // Times are ISO 8601 in UTC. A reading is {"value": …, "age_ms": n} or
 // {"unsupported": true, …} or {"error": "…", "code": n, …} or {"unknown":
-// "why"}, with a "note" where there is something to be said; ages count back from the `now` of the document that holds it, for a
-// snapshot its taken_at. What is empty or has its default is mostly left out.
+// "why"}, with a "note" where there is something to be said; ages count back
+// from the `now` of the document that holds it, for a snapshot its taken_at.
+// What is empty or has its default is mostly left out.
 #pragma once
 
 #include "base/json.h"

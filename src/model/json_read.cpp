@@ -211,19 +211,19 @@ Remedy read_remedy(Reader& in) {
   using Disrupts = Remedy::Disrupts;
   return {in.text("id"), in.text("text"),
           in.word("applies_by", {By::person, By::repair}),
-          in.word("disrupts", {Disrupts::nothing, Disrupts::container,
-                               Disrupts::node})};
+          in.word("disrupts",
+                  {Disrupts::nothing, Disrupts::container, Disrupts::node})};
 }
 
 Finding read_finding(Reader& in) {
   Finding out;
   in.require("id");
   out.id = in.text("id");
-  out.severity = in.word("severity", {Severity::fault, Severity::warning,
-                                      Severity::info});
+  out.severity =
+      in.word("severity", {Severity::fault, Severity::warning, Severity::info});
   out.confidence =
-      in.word("confidence", {Confidence::possible, Confidence::likely,
-                             Confidence::certain});
+      in.word("confidence",
+              {Confidence::possible, Confidence::likely, Confidence::certain});
   out.subject = read_subject(in.part("subject"));
   out.title = in.text("title");
   out.since = in.time("since");

@@ -10,8 +10,8 @@ namespace {
 const Wall kNow = Wall(Millis(1'769'314'270'999));
 
 StuckTask some_task() {
-  return {4711, 4713,    77,     "nvidia-smi (x)",          'D', "kernel",
-          "x",  "openat", {"a", "b"}, true};
+  return {4711,     4713, 77,       "nvidia-smi (x)", 'D',
+          "kernel", "x",  "openat", {"a", "b"},       true};
 }
 
 Gpu some_gpu() {
@@ -27,9 +27,9 @@ Gpu some_gpu() {
   gpu.mig = {reading_of(int64_t{1}, kNow),
              {{0, "MIG-1", "3g.48gb", 1, 0, 51539607552}}};
   gpu.nvlinks = {reading_of(int64_t{1}, kNow), {{4, true, "0000:05:00.0"}}};
-  gpu.processes = {reading_unsupported(kNow),
-                   {{99, "compute", 4096, 1, 0},
-                    {7, "mps", std::nullopt, -1, -1}}};
+  gpu.processes = {
+      reading_unsupported(kNow),
+      {{99, "compute", 4096, 1, 0}, {7, "mps", std::nullopt, -1, -1}}};
   return gpu;
 }
 
@@ -44,8 +44,7 @@ Finding some_finding() {
                       {"log", {}, std::nullopt, "", {}, "NVRM: x", "k.log", 7}};
   finding.consequences = {{"kubelet-blocked-by-device-plugin", "waits"}};
   finding.remedies = {{"restart-plugin", "restart it",
-                       Remedy::AppliesBy::repair,
-                       Remedy::Disrupts::container}};
+                       Remedy::AppliesBy::repair, Remedy::Disrupts::container}};
   finding.settle = {"gpuward doctor as root"};
   finding.sources = {"issue 3"};
   return finding;
@@ -121,9 +120,14 @@ TEST(ModelJson, FindingHasTheShapeOfTheDesign) {
 }
 
 TEST(ModelJson, EvidenceThereAndBack) {
-  const Evidence fact{"pci", {Subject::Kind::gpu, "0000:0f:00.0"}, kNow,
-                      "pci_driver", std::string("nouveau"),
-                      "bound to nouveau", "", 0};
+  const Evidence fact{"pci",
+                      {Subject::Kind::gpu, "0000:0f:00.0"},
+                      kNow,
+                      "pci_driver",
+                      std::string("nouveau"),
+                      "bound to nouveau",
+                      "",
+                      0};
   const auto back = evidence_from_json(to_json(fact));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(*back, fact);
@@ -152,8 +156,8 @@ TEST(ModelJson, MalformedInputIsAnErrorThatNamesThePlace) {
 }
 
 TEST(ModelJson, ReadingsOfNoShapeAreRefused) {
-  for (const char* text : {"5", "{}", R"({"error":7})",
-                           R"({"value":1,"age_ms":"old"})"}) {
+  for (const char* text :
+       {"5", "{}", R"({"error":7})", R"({"value":1,"age_ms":"old"})"}) {
     const auto reading = reading_from_json(*Json::parse(text), kNow);
     EXPECT_FALSE(reading.has_value()) << text;
   }

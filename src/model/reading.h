@@ -10,8 +10,7 @@
 namespace gpuward {
 
 // monostate: no value.
-using Value =
-    std::variant<std::monostate, bool, int64_t, double, std::string>;
+using Value = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
 // Unknown is not healthy: a reading that failed or is missing never turns into
 // a default value, and whoever uses one says what it does without.
@@ -24,9 +23,9 @@ struct Reading {
   };
   State state = State::unknown;
   Value value;
-  int code = 0;      // nvmlReturn_t where NVML was asked, else errno
-  std::string why;   // for error and unknown; a note to the others
-  Wall at{};         // when the answer came
+  int code = 0;     // nvmlReturn_t where NVML was asked, else errno
+  std::string why;  // for error and unknown; a note to the others
+  Wall at{};        // when the answer came
 
   bool operator==(const Reading&) const = default;
 };

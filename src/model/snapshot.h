@@ -44,15 +44,16 @@ struct Probe {
   std::string boot_id;
   int pid = 0;  // in the host's namespace, as far as we see it
   uint64_t start_time = 0;
-  std::string symbol;  // the call that is not back, or the last one
-  int gpu = -1;        // its GPU's index, -1 for none
+  std::string symbol;         // the call that is not back, or the last one
+  int gpu = -1;               // its GPU's index, -1 for none
   std::optional<Wall> since;  // when that call began
   Millis deadline{0};         // of that call's class
   uint64_t calls = 0;         // returned so far
   Millis slowest{0};          // of the calls that returned
   std::string slowest_symbol;
   std::optional<StuckTask> task;  // where waiting or stuck
-  std::string placement;  // "scope gpuward-prober-1.scope", "cgroup …", "none: …"
+  std::string
+      placement;  // "scope gpuward-prober-1.scope", "cgroup …", "none: …"
   std::vector<int> left_out;  // indices of GPUs that it does not ask
 
   bool operator==(const Probe&) const = default;

@@ -43,9 +43,9 @@ void ask_rows(Questions& questions) {
   unsigned uncorrectable = 0;
   unsigned pending = 0;
   unsigned failed = 0;
-  const nvmlReturn_t result = questions.ask(
-      GPUWARD_NVML(questions, nvmlDeviceGetRemappedRows), &correctable,
-      &uncorrectable, &pending, &failed);
+  const nvmlReturn_t result =
+      questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetRemappedRows),
+                    &correctable, &uncorrectable, &pending, &failed);
   questions.put(field::kRowsCorrectable, result,
                 static_cast<int64_t>(correctable));
   questions.put(field::kRowsUncorrectable, result,
@@ -56,11 +56,16 @@ void ask_rows(Questions& questions) {
 
 std::string fabric_state_name(unsigned state) {
   switch (state) {
-    case NVML_GPU_FABRIC_STATE_NOT_SUPPORTED: return "not supported";
-    case NVML_GPU_FABRIC_STATE_NOT_STARTED: return "not started";
-    case NVML_GPU_FABRIC_STATE_IN_PROGRESS: return "in progress";
-    case NVML_GPU_FABRIC_STATE_COMPLETED: return "completed";
-    default: return fmt::format("{}", state);
+    case NVML_GPU_FABRIC_STATE_NOT_SUPPORTED:
+      return "not supported";
+    case NVML_GPU_FABRIC_STATE_NOT_STARTED:
+      return "not started";
+    case NVML_GPU_FABRIC_STATE_IN_PROGRESS:
+      return "in progress";
+    case NVML_GPU_FABRIC_STATE_COMPLETED:
+      return "completed";
+    default:
+      return fmt::format("{}", state);
   }
 }
 
@@ -81,8 +86,8 @@ void ask_fabric(Questions& questions) {
 
 std::string recovery_name(unsigned action) {
   static constexpr std::array<std::string_view, 8> kNames = {
-      "none",          "reset the GPU",         "reboot the node",
-      "drain P2P",     "drain and reset",       "recover the IMEX domain",
+      "none",          "reset the GPU",    "reboot the node",
+      "drain P2P",     "drain and reset",  "recover the IMEX domain",
       "reset the bus", "reboot the system"};
   if (action < kNames.size()) return std::string(kNames.at(action));
   return fmt::format("{}", action);
@@ -108,9 +113,8 @@ void ask_health(Questions& questions) {
   questions.number(
       field::kPcieGeneration,
       GPUWARD_NVML(questions, nvmlDeviceGetCurrPcieLinkGeneration));
-  questions.number(
-      field::kPcieGenerationMax,
-      GPUWARD_NVML(questions, nvmlDeviceGetMaxPcieLinkGeneration));
+  questions.number(field::kPcieGenerationMax,
+                   GPUWARD_NVML(questions, nvmlDeviceGetMaxPcieLinkGeneration));
   questions.number(field::kPcieWidth,
                    GPUWARD_NVML(questions, nvmlDeviceGetCurrPcieLinkWidth));
   questions.number(field::kPcieWidthMax,

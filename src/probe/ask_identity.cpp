@@ -26,7 +26,7 @@ constexpr std::array kArchitectures = {
 };
 
 constexpr std::array kBrands = {
-    Named{NVML_BRAND_QUADRO, "Quadro"},  Named{NVML_BRAND_TESLA, "Tesla"},
+    Named{NVML_BRAND_QUADRO, "Quadro"},   Named{NVML_BRAND_TESLA, "Tesla"},
     Named{NVML_BRAND_GEFORCE, "GeForce"}, Named{NVML_BRAND_TITAN, "Titan"},
     Named{NVML_BRAND_NVIDIA, "NVIDIA"},
 };
@@ -58,15 +58,13 @@ void ask_inforom(Questions& questions) {
       Row{field::kInforomOem, NVML_INFOROM_OEM},
       Row{field::kInforomEcc, NVML_INFOROM_ECC},
       Row{field::kInforomPower, NVML_INFOROM_POWER}};
-  questions.text(
-      field::kInforomImage,
-      GPUWARD_NVML(questions, nvmlDeviceGetInforomImageVersion));
+  questions.text(field::kInforomImage,
+                 GPUWARD_NVML(questions, nvmlDeviceGetInforomImageVersion));
   for (const Row& row : kRows) {
     char buffer[64] = {};
-    const nvmlReturn_t result =
-        questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetInforomVersion),
-                      row.object, static_cast<char*>(buffer),
-                      static_cast<unsigned>(sizeof(buffer) - 1));
+    const nvmlReturn_t result = questions.ask(
+        GPUWARD_NVML(questions, nvmlDeviceGetInforomVersion), row.object,
+        static_cast<char*>(buffer), static_cast<unsigned>(sizeof(buffer) - 1));
     questions.put(row.field, result, std::string(buffer));
   }
 }
@@ -87,21 +85,19 @@ void ask_gsp(Questions& questions) {
 
 void ask_kind(Questions& questions) {
   nvmlDeviceArchitecture_t architecture{};
-  nvmlReturn_t result =
-      questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetArchitecture),
-                    &architecture);
+  nvmlReturn_t result = questions.ask(
+      GPUWARD_NVML(questions, nvmlDeviceGetArchitecture), &architecture);
   questions.put(field::kArchitecture, result,
                 name_in(kArchitectures, architecture));
   nvmlBrandType_t brand{};
-  result =
-      questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetBrand), &brand);
+  result = questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetBrand), &brand);
   questions.put(field::kBrand, result,
                 name_in(kBrands, static_cast<unsigned>(brand)));
   int major = 0;
   int minor = 0;
-  result = questions.ask(
-      GPUWARD_NVML(questions, nvmlDeviceGetCudaComputeCapability), &major,
-      &minor);
+  result =
+      questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetCudaComputeCapability),
+                    &major, &minor);
   questions.put(field::kComputeCapability, result,
                 fmt::format("{}.{}", major, minor));
 }

@@ -28,8 +28,8 @@ std::string profile_name(const nvmlDeviceAttributes_t& attributes) {
 std::string profile_of(Questions& questions, nvmlDevice_t mig) {
   char name[128] = {};
   const nvmlReturn_t named = questions.ask_device(
-      mig, GPUWARD_NVML(questions, nvmlDeviceGetName),
-      static_cast<char*>(name), static_cast<unsigned>(sizeof(name) - 1));
+      mig, GPUWARD_NVML(questions, nvmlDeviceGetName), static_cast<char*>(name),
+      static_cast<unsigned>(sizeof(name) - 1));
   const std::string_view full(name);
   const size_t at = full.rfind(" MIG ");
   if (named == NVML_SUCCESS && at != std::string_view::npos) {
@@ -53,9 +53,9 @@ MigDevice mig_device(Questions& questions, nvmlDevice_t mig, int index) {
   }
   out.profile = profile_of(questions, mig);
   unsigned id = 0;
-  if (questions.ask_device(
-          mig, GPUWARD_NVML(questions, nvmlDeviceGetGpuInstanceId), &id) ==
-      NVML_SUCCESS) {
+  if (questions.ask_device(mig,
+                           GPUWARD_NVML(questions, nvmlDeviceGetGpuInstanceId),
+                           &id) == NVML_SUCCESS) {
     out.gpu_instance = static_cast<int>(id);
   }
   if (questions.ask_device(
@@ -101,8 +101,8 @@ nvmlReturn_t append_processes(Questions& questions, const ProcessKind& kind,
   // Room for as many as a GPU can have contexts for, so that one call does.
   std::vector<nvmlProcessInfo_t> infos(512);
   auto count = static_cast<unsigned>(infos.size());
-  const nvmlReturn_t result = questions.ask(kind.function_name, kind.function,
-                                            &count, infos.data());
+  const nvmlReturn_t result =
+      questions.ask(kind.function_name, kind.function, &count, infos.data());
   if (result != NVML_SUCCESS) return result;
   infos.resize(std::min<size_t>(count, infos.size()));
   for (const nvmlProcessInfo_t& info : infos) {
@@ -132,8 +132,8 @@ void ask_mig(Questions& questions) {
       list.items.push_back(mig_device(questions, mig, static_cast<int>(i)));
     }
   }
-  list.status = Questions::outcome(
-      result, static_cast<int64_t>(list.items.size()));
+  list.status =
+      Questions::outcome(result, static_cast<int64_t>(list.items.size()));
 }
 
 void ask_nvlinks(Questions& questions) {
@@ -169,20 +169,19 @@ void ask_nvlinks(Questions& questions) {
 
 void ask_processes(Questions& questions) {
   const std::array kinds = {
-      ProcessKind{"compute",
-                  GPUWARD_NVML(questions,
-                               nvmlDeviceGetComputeRunningProcesses_v3)},
-      ProcessKind{"graphics",
-                  GPUWARD_NVML(questions,
-                               nvmlDeviceGetGraphicsRunningProcesses_v3)},
-      ProcessKind{"mps",
-                  GPUWARD_NVML(questions,
-                               nvmlDeviceGetMPSComputeRunningProcesses_v3)}};
+      ProcessKind{
+          "compute",
+          GPUWARD_NVML(questions, nvmlDeviceGetComputeRunningProcesses_v3)},
+      ProcessKind{
+          "graphics",
+          GPUWARD_NVML(questions, nvmlDeviceGetGraphicsRunningProcesses_v3)},
+      ProcessKind{
+          "mps",
+          GPUWARD_NVML(questions, nvmlDeviceGetMPSComputeRunningProcesses_v3)}};
   auto& list = questions.gpu().processes;
   nvmlReturn_t compute = NVML_SUCCESS;
   for (const ProcessKind& kind : kinds) {
-    const nvmlReturn_t result =
-        append_processes(questions, kind, list.items);
+    const nvmlReturn_t result = append_processes(questions, kind, list.items);
     // Graphics and MPS lists are missing on many GPUs; compute counts.
     if (kind.name == "compute") compute = result;
   }

@@ -40,8 +40,8 @@ void ask_memory(Questions& questions) {
   if (result == NVML_ERROR_FUNCTION_NOT_FOUND) {
     // Drivers before 510: `used` still holds what is reserved.
     nvmlMemory_t old{};
-    result = questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetMemoryInfo),
-                           &old);
+    result =
+        questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetMemoryInfo), &old);
     memory.total = old.total;
     memory.used = old.used;
     memory.free = old.free;
@@ -116,8 +116,8 @@ void ask_load(Questions& questions) {
   ask_clocks(questions);
 
   nvmlPstates_t state{};
-  result = questions.ask(
-      GPUWARD_NVML(questions, nvmlDeviceGetPerformanceState), &state);
+  result = questions.ask(GPUWARD_NVML(questions, nvmlDeviceGetPerformanceState),
+                         &state);
   questions.put(field::kPerformanceState, result, static_cast<int64_t>(state));
   questions.number(field::kTemperature,
                    GPUWARD_NVML(questions, nvmlDeviceGetTemperature),

@@ -7,10 +7,14 @@ namespace {
 
 std::string compute_mode_name(nvmlComputeMode_t mode) {
   switch (mode) {
-    case NVML_COMPUTEMODE_DEFAULT: return "default";
-    case NVML_COMPUTEMODE_PROHIBITED: return "prohibited";
-    case NVML_COMPUTEMODE_EXCLUSIVE_PROCESS: return "exclusive process";
-    default: return fmt::format("{}", static_cast<int>(mode));
+    case NVML_COMPUTEMODE_DEFAULT:
+      return "default";
+    case NVML_COMPUTEMODE_PROHIBITED:
+      return "prohibited";
+    case NVML_COMPUTEMODE_EXCLUSIVE_PROCESS:
+      return "exclusive process";
+    default:
+      return fmt::format("{}", static_cast<int>(mode));
   }
 }
 

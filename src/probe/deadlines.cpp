@@ -29,8 +29,8 @@ const Row& row_of(CallClass call_class) {
 
 Millis deadline_of(CallClass call_class, double factor) {
   const auto full = row_of(call_class).deadline;
-  const auto scaled = Millis(static_cast<Millis::rep>(
-      static_cast<double>(full.count()) * factor));
+  const auto scaled = Millis(
+      static_cast<Millis::rep>(static_cast<double>(full.count()) * factor));
   // A factor of nothing would make every call stuck.
   return std::max(scaled, Millis(10));
 }

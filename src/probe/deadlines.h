@@ -11,12 +11,12 @@
 namespace gpuward::probe {
 
 enum class CallClass : int {
-  place,    // asking systemd for a scope
-  load,     // dlopen
-  init,     // nvmlInit
-  handle,   // first handle of a GPU: the driver may initialise it
-  query,    // everything else, driver files and PCI reads included
-  tool,     // a vendor's program
+  place,   // asking systemd for a scope
+  load,    // dlopen
+  init,    // nvmlInit
+  handle,  // first handle of a GPU: the driver may initialise it
+  query,   // everything else, driver files and PCI reads included
+  tool,    // a vendor's program
 };
 
 inline constexpr double kNoFactor = 1.0;

@@ -1,6 +1,7 @@
 // Ending a prober that does not come back, by the state it is in (design, law
 // 2): a SIGKILL at the wrong moment has frozen GPUs (reference: dcgm-exporter
-// issue 84), so what is inside the kernel is left alone and stays as the canary.
+// issue 84), so what is inside the kernel is left alone and stays as the
+// canary.
 #pragma once
 
 #include "base/time.h"

@@ -34,7 +34,8 @@ Result<std::string> read_some(int fd, size_t most) {
   return out;
 }
 
-Result<std::string> read_driver_file(const Host& host, const std::string& path) {
+Result<std::string> read_driver_file(const Host& host,
+                                     const std::string& path) {
   const std::string outside = host.evidence.outside(path);
   const Fd fd(::open(outside.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return fail_errno(errno, "opening " + path);

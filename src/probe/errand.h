@@ -4,8 +4,8 @@
 
 #include "host/host.h"
 #include "model/reading.h"
-#include "probe/protocol.h"
 #include "probe/progress.h"
+#include "probe/protocol.h"
 
 namespace gpuward::probe {
 

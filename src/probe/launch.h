@@ -25,20 +25,21 @@ inline constexpr int kProgressFd = 5;
 inline constexpr const char* kProberVerb = "__prober";
 
 struct ProberSettings {
-  std::string root = "/";         // of the machine that is diagnosed
-  std::string driver_root;        // empty: look everywhere
-  double factor = 1.0;            // of the deadlines
-  uint32_t left_out = 0;          // bit per GPU index
+  std::string root = "/";   // of the machine that is diagnosed
+  std::string driver_root;  // empty: look everywhere
+  double factor = 1.0;      // of the deadlines
+  uint32_t left_out = 0;    // bit per GPU index
   int slot = 1;
   int owner_pid = 0;
   uint64_t owner_start_time = 0;
-  bool simulated = false;         // then no scope of the real systemd
+  bool simulated = false;  // then no scope of the real systemd
 
   bool operator==(const ProberSettings&) const = default;
 };
 
 std::vector<std::string> to_arguments(const ProberSettings& settings);
-Result<ProberSettings> from_arguments(const std::vector<std::string>& arguments);
+Result<ProberSettings> from_arguments(
+    const std::vector<std::string>& arguments);
 
 struct Launched {
   int pid = 0;

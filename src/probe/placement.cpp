@@ -37,8 +37,8 @@ int append_properties(sd_bus_message* message, const std::string& about) {
   const auto pid = static_cast<uint32_t>(::getpid());
   return ::sd_bus_message_append(
       message, "a(sv)", 5, "Description", "s", about.c_str(), "PIDs", "au", 1,
-      pid, "SendSIGKILL", "b", 0, "TimeoutStopUSec", "t",
-      uint64_t{2'000'000}, "CollectMode", "s", "inactive-or-failed");
+      pid, "SendSIGKILL", "b", 0, "TimeoutStopUSec", "t", uint64_t{2'000'000},
+      "CollectMode", "s", "inactive-or-failed");
 }
 
 Result<void> start_scope(const std::string& name, const std::string& about) {

@@ -34,10 +34,11 @@ Progress progress_of(const ProgressRecord& record) {
   out.owner_start_time = record.owner_start_time;
   out.calls = record.calls;
   out.in_call = record.in_call != 0;
-  out.call_class = record.call_class >= 0 &&
-                           record.call_class <= static_cast<int>(CallClass::tool)
-                       ? static_cast<CallClass>(record.call_class)
-                       : CallClass::query;
+  out.call_class =
+      record.call_class >= 0 &&
+              record.call_class <= static_cast<int>(CallClass::tool)
+          ? static_cast<CallClass>(record.call_class)
+          : CallClass::query;
   out.gpu = record.gpu;
   out.symbol = text_of(record.symbol);
   out.began = Boot(Millis(record.began_ms));
@@ -144,7 +145,8 @@ void ProgressWriter::identify(std::string_view boot_id, int pid,
 }
 
 void ProgressWriter::set_placement(std::string_view placement) {
-  change([&](ProgressRecord& record) { copy_text(record.placement, placement); });
+  change(
+      [&](ProgressRecord& record) { copy_text(record.placement, placement); });
 }
 
 void ProgressWriter::set_left_out(uint32_t left_out) {

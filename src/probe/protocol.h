@@ -27,8 +27,8 @@ struct Request {
   };
   uint64_t number = 0;
   Kind kind = Kind::round;
-  std::string target;              // path or PCI address
-  std::vector<std::string> argv;   // tool
+  std::string target;             // path or PCI address
+  std::vector<std::string> argv;  // tool
 
   bool operator==(const Request&) const = default;
 };

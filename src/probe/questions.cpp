@@ -1,6 +1,6 @@
 #include "probe/questions.h"
 
-#include "model/nvml_return.h"
+#include "model/nvml_returns.h"
 
 namespace gpuward::probe {
 namespace {

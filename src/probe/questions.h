@@ -53,8 +53,8 @@ class Questions {
   nvmlReturn_t ask_device(nvmlDevice_t device, std::string_view name,
                           Function function, Arguments... arguments) {
     if (fatal_ != NVML_SUCCESS) return fatal_;
-    const nvmlReturn_t result = caller_.call(
-        name, gpu_.index, CallClass::query, function, device, arguments...);
+    const nvmlReturn_t result = caller_.call(name, gpu_.index, CallClass::query,
+                                             function, device, arguments...);
     remember(result);
     return result;
   }
@@ -68,9 +68,8 @@ class Questions {
   template <typename Function>
   void text(std::string_view field, std::string_view name, Function function) {
     char buffer[256] = {};
-    const nvmlReturn_t result =
-        ask(name, function, static_cast<char*>(buffer),
-            static_cast<unsigned>(sizeof(buffer) - 1));
+    const nvmlReturn_t result = ask(name, function, static_cast<char*>(buffer),
+                                    static_cast<unsigned>(sizeof(buffer) - 1));
     put(field, result, std::string(buffer));
   }
   template <typename Function, typename... Before>

@@ -20,8 +20,7 @@ Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
     : host_(host), settings_(settings), caller_(caller), progress_(progress) {}
 
 Result<std::string> Round::load() {
-  const auto found =
-      TRY(find_library(host_, settings_.driver_root));
+  const auto found = TRY(find_library(host_, settings_.driver_root));
   progress_.begin("dlopen", kNoGpu, CallClass::load);
   auto nvml = load_nvml(found.path);
   progress_.end();
@@ -47,8 +46,8 @@ bool Round::start(NodeFrame& node) {
     return false;
   }
   library_ = *library;
-  const nvmlReturn_t result = caller_.call(
-      "nvmlInit_v2", kNoGpu, CallClass::init, nvml_->nvmlInit_v2);
+  const nvmlReturn_t result =
+      caller_.call("nvmlInit_v2", kNoGpu, CallClass::init, nvml_->nvmlInit_v2);
   if (result != NVML_SUCCESS) {
     node = failed_node(result, return_name(result));
     return false;

@@ -35,8 +35,7 @@ Result<Session> Session::start(const Host& host, Slot slot,
                                ProberSettings settings) {
   settings.slot = slot.number;
   settings.owner_pid = ::getpid();
-  settings.owner_start_time =
-      TRY(task_stat(host.self, ::getpid())).start_time;
+  settings.owner_start_time = TRY(task_stat(host.self, ::getpid())).start_time;
   settings.root = host.evidence.directory();
   settings.simulated = host.simulated;
   // What an earlier prober left must not be taken for this one's.
@@ -71,11 +70,11 @@ std::vector<Frame> Session::receive() {
       reap();
       break;
     }
-    auto frame = decode_frame({buffer.data(), static_cast<size_t>(got)},
-                              wall_now());
+    auto frame =
+        decode_frame({buffer.data(), static_cast<size_t>(got)}, wall_now());
     if (!frame) {
-      broken_ = wrap(frame.error(), "the prober sent a frame that is none")
-                    .error();
+      broken_ =
+          wrap(frame.error(), "the prober sent a frame that is none").error();
       break;
     }
     frames.push_back(std::move(*frame));

@@ -57,7 +57,8 @@ Result<Fd> private_record() {
 // The record is of this boot and its task is still the same one.
 std::string why_not_current(const Host& host, const Progress& progress) {
   const auto boot_id = boot_id_of(host.self);
-  if (!boot_id || *boot_id != progress.boot_id) return "its record is of another boot";
+  if (!boot_id || *boot_id != progress.boot_id)
+    return "its record is of another boot";
   if (!is_same_task(host.self, progress.pid, progress.start_time)) {
     return "its record names a task that is not here (another pid namespace?)";
   }

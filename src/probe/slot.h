@@ -25,8 +25,8 @@ inline constexpr int kSlots = 2;
 // Held by the caller, to be handed to the prober (see launch.h).
 struct Slot {
   int number = 1;
-  Fd lock;      // the open file description that carries the flock
-  Fd progress;  // where the record goes: the same file, or a memfd
+  Fd lock;              // the open file description that carries the flock
+  Fd progress;          // where the record goes: the same file, or a memfd
   bool shared = false;  // others can read the record
 };
 

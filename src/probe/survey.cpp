@@ -75,11 +75,10 @@ void Surveyor::sit_down(Seat& seat, Boot /*now*/) {
       return;
     }
     seat.holder.reset();
-    auto session = Session::start(
-        host_, std::move(*slot),
-        {.driver_root = options_.driver_root,
-         .factor = options_.factor,
-         .left_out = seat.left_out});
+    auto session = Session::start(host_, std::move(*slot),
+                                  {.driver_root = options_.driver_root,
+                                   .factor = options_.factor,
+                                   .left_out = seat.left_out});
     if (!session) {
       seat.refused = session.error();
       return;
@@ -87,8 +86,8 @@ void Surveyor::sit_down(Seat& seat, Boot /*now*/) {
     seat.session = std::move(*session);
   }
   const auto round = seat.session->ask({.kind = Request::Kind::round});
-  const auto file = seat.session->ask(
-      {.kind = Request::Kind::file, .target = kDriverFile});
+  const auto file =
+      seat.session->ask({.kind = Request::Kind::file, .target = kDriverFile});
   if (!round || !file) {
     seat.refused = round ? file.error() : round.error();
     return;
@@ -138,8 +137,7 @@ void Surveyor::second_opinion(Boot now) {
   if (seats_[1] != nullptr) return;
   const auto progress = seats_[0]->progress();
   if (!progress || !progress->in_call || progress->gpu < 0) return;
-  const Millis suspicious =
-      std::min(progress->deadline, options_.patience / 2);
+  const Millis suspicious = std::min(progress->deadline, options_.patience / 2);
   if (now - progress->began < suspicious) return;
   const uint32_t left_out =
       progress->left_out | (uint32_t{1} << (progress->gpu & 31));
@@ -217,8 +215,8 @@ Probe Surveyor::describe(const Seat& seat, Boot now) const {
     probe.why = "slot held: " + seat.holder->why_unknown;
   } else if (seat.holder && !seat.hung) {
     probe.state = Probe::State::slow;
-    probe.why = fmt::format("probe {} of another caller is still at work",
-                            probe.pid);
+    probe.why =
+        fmt::format("probe {} of another caller is still at work", probe.pid);
   }
   return probe;
 }
@@ -289,11 +287,10 @@ Survey Surveyor::result(Boot now) const {
 
 std::optional<Session> Surveyor::keep() {
   Seat& seat = *seats_[0];
-  const bool healthy =
-      seat.session && !seat.session->broken() && !seat.hung &&
-      seat.round_done && seat.node &&
-      seat.node->init.state == Reading::State::value &&
-      seat.node->gpu_count.state == Reading::State::value;
+  const bool healthy = seat.session && !seat.session->broken() && !seat.hung &&
+                       seat.round_done && seat.node &&
+                       seat.node->init.state == Reading::State::value &&
+                       seat.node->gpu_count.state == Reading::State::value;
   if (!healthy) return std::nullopt;
   auto session = std::move(seat.session);
   seat.session.reset();

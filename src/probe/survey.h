@@ -8,7 +8,8 @@
 //   slot 1 free ─▶ our prober ─▶ round complete ─▶ done
 //     │                 └─▶ a call does not come back ─▶ judged by its deadline
 //     │                       └─ of one GPU ─▶ slot 2, leaving that GPU out
-//     └ held ─▶ watch its record: freed ─▶ take it; hung ─▶ that is the evidence
+//     └ held ─▶ watch its record: freed ─▶ take it; hung ─▶ that is the
+//     evidence
 #pragma once
 
 #include <array>
@@ -41,7 +42,7 @@ struct Survey {
   Reading nvml_version;
   Reading library_path;
   Reading gpu_count;
-  Reading driver_file;  // /proc/driver/nvidia/version, read by the prober
+  Reading driver_file;    // /proc/driver/nvidia/version, read by the prober
   std::vector<Gpu> gpus;  // by index; one not answering has no reading but why
   std::vector<Probe> probes;
 

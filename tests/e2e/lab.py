@@ -51,7 +51,8 @@ MASKED = ("systemd-udevd.service", "systemd-udev-trigger.service",
           "getty.target", "timers.target", "remote-fs.target")
 LAB_TARGET = """[Unit]
 Description=gpuward's lab
-Requires=basic.target dbus.socket
+Requires=basic.target
+Wants=dbus.socket
 After=basic.target dbus.socket
 AllowIsolate=yes
 """
@@ -237,6 +238,15 @@ class Lab:
         if self.boot:
             self.boot.wait()
 
+    def leak(self):
+        """After close(): what is left that should not be, or None."""
+        left = [str(path) for path in (self.base, self.cgroup)
+                if path.exists()]
+        mounts = pathlib.Path("/proc/self/mounts").read_text()
+        if str(self.base) in mounts:
+            left.append("a mount")
+        return ", ".join(left) or None
+
     def __enter__(self):
         return self
 
@@ -265,12 +275,18 @@ class Lab:
             raise RuntimeError(f"{line}: {done.returncode} {done.stderr}")
         return done
 
-    def run_in_unit(self, name, line, seconds=30):
+    def run_in_unit(self, name, line, wait=True, seconds=30):
         """The same in a service of its own (asks the bus)."""
+        how = "--wait --pipe" if wait else ""
         environment = " ".join(f"-E {each}" for each in self.environment)
         return self.run(
-            f"systemd-run --quiet --wait --collect --pipe --unit={name} "
+            f"systemd-run --quiet --collect {how} --unit={name} "
             f"{environment} sh -c {shlex.quote(line)}", seconds=seconds)
+
+    def freeze(self, comm, signal_number=signal.SIGSTOP):
+        """A process of the lab, by the name in its comm; SIGCONT lets it go."""
+        for pid in self.pids(comm):
+            os.kill(pid, signal_number)
 
     def pids(self, comm):
         return [pid for pid in pids_below(self.cgroup) if comm_of(pid) == comm]

@@ -1,4 +1,5 @@
 """Libraries that are none, probers that die, callers without rights."""
+import fcntl
 import os
 import pathlib
 import shutil
@@ -159,6 +160,51 @@ def late(node):
     check(later.code in (0, 1) and
           later.json["probes"][0]["state"] == "answering",
           f"an answer with enough patience expected, got {later.brief()}")
+
+
+def pipe(node):
+    """dlopen waits for a writer: a hang like any other."""
+    node.fresh()
+    folder = pathlib.Path(f"{node.root}/pipe-{node.runs}"
+                          "/usr/lib/x86_64-linux-gnu")
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "libnvidia-ml.so.1")
+    seen = node.doctor("--driver-root", f"/pipe-{node.runs}", deadlines=0.03)
+    in_time(seen, 1)
+    check(seen.code == 2 and "dlopen" in seen.evidence(),
+          f"a hang in dlopen expected, got {seen.brief()}")
+    wait_until(lambda: not node.probers(), 2, "a prober is left")
+
+
+def stranger_in_the_slot(node, record):
+    """Somebody else holds the lock, and what the file says is nonsense."""
+    node.fresh()
+    path = f"{node.run_dir}/prober-1"
+    with open(path, "wb") as slot:
+        slot.write(record)
+        slot.flush()
+        fcntl.flock(slot, fcntl.LOCK_EX)
+        seen = node.doctor(patience=0.5)
+        in_time(seen, 0.5)
+        check(seen.code == 3 and not seen.json["findings"],
+              f"unknown (exit 3) expected, got {seen.brief()}")
+        check(seen.json["probes"][0].get("why"),
+              f"not told why nobody was asked: {seen.brief()}")
+    healthy(node.doctor(patience=5), "once the slot is free")
+
+
+def beside_an_agent(node):
+    """Who may not ask root's agent is told what the snapshot says, or why not."""
+    node.fresh()
+    agent = node.agent()
+    wait_until(node.probers, 5, "the agent has no prober")
+    seen = node.doctor(prefix=NOBODY)
+    in_time(seen, 1)
+    check(seen.code in (0, 3) and not seen.json["findings"],
+          f"healthy or unknown on a healthy node, got {seen.brief()}")
+    status = node.gpuward("status", prefix=NOBODY)
+    check(status.code == 0, f"status: {status.brief()}")
+    node.end(agent)
 
 
 def empty_and_closed(node):

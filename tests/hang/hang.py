@@ -49,6 +49,13 @@ def other_cases():
                        f"{'with' if agent else 'without'} an agent",
                        lambda n, w=where, a=agent: one_prober.callers(n, w, a),
                        None)
+    yield ("callers: ten on a healthy node",
+           one_prober.ten_on_a_healthy_node, None)
+    yield ("agent: does not answer",
+           lambda n: one_prober.mute_agent(n, None), None)
+    yield "agent: stopped", one_prober.frozen_agent, None
+    yield ("agent: answers nonsense",
+           lambda n: one_prober.mute_agent(n, b'{"schema":\n'), None)
     for where in (one_prober.INIT, one_prober.HANDLE):
         yield (f"agent: {where[0]} hangs, named in the caller's patience",
                lambda n, w=where: one_prober.patience_with_agent(n, w), None)
@@ -58,6 +65,7 @@ def other_cases():
         yield (f"killed: a doctor in the middle of a hang ({how})",
                lambda n, h=how: one_prober.killed_doctor(n, h), None)
     yield "killed: the agent in the middle of a hang", one_prober.killed_agent, None
+    yield "killed: a healthy agent", one_prober.killed_healthy_agent, None
     yield "killed: the agent's prober", one_prober.killed_prober, None
     yield "stopped: the agent in the middle of a hang", one_prober.stopped_agent, None
     yield "gpu: one that hangs", gpu.one_gpu, None
@@ -68,6 +76,11 @@ def other_cases():
     yield "bad: library is garbage", bad_probes.garbage, None
     yield "bad: library is empty", bad_probes.empty, None
     yield "bad: library is truncated", bad_probes.truncated, None
+    yield "bad: library is a pipe", bad_probes.pipe, None
+    yield ("bad: slot held by a stranger, without a record",
+           lambda n: bad_probes.stranger_in_the_slot(n, b""), None)
+    yield ("bad: slot held by a stranger, with a wrong record",
+           lambda n: bad_probes.stranger_in_the_slot(n, b"\xff" * 4096), None)
     yield "bad: no library", bad_probes.no_library, None
     yield ("bad: library without functions", bad_probes.without_functions,
            compiler())
@@ -84,10 +97,12 @@ def other_cases():
     yield "bad: nvmlInit answers late", bad_probes.late, None
     yield "bad: no run directory", bad_probes.read_only, None
     yield "users: run directory not writable", bad_probes.empty_and_closed, users
+    yield "users: beside an agent of root", bad_probes.beside_an_agent, users
     yield "users: root's slot is respected", bad_probes.shared_by_users, users
     yield "users: two without root at once", bad_probes.two_users_at_once, users
     yield "release: agent lets go and resumes", moving.release, None
     yield "release: by time, without an agent", moving.release_without_agent, None
+    yield "release: the agent's prober hangs", moving.release_a_sleeper, None
     yield "release: while a probe is stuck", moving.release_while_stuck, None
     yield "slow: moving is not stuck", moving.slow, None
     yield "slow: no patience at all", moving.no_time, None
@@ -160,22 +175,24 @@ class Suite:
         for worker in workers:
             worker.join()
 
-    def called(self):
+    def called(self, listed):
         """The symbols that a healthy round calls; says which it does not."""
-        found, failed = {}, []
+        found = {}
 
         def record(node, symbol):
             found[symbol] = every_symbol.is_called(node, symbol)
-        listed = every_symbol.symbols()
         only, self.only, counts = self.only, "", dict(self.counts)
-        # nvmlShutdown comes when the answer is out.
-        self.run([(f"record {s}", lambda n, s=s: record(n, s), None)
+        # nvmlShutdown comes when the answer is out: it cannot be recorded so.
+        self.run([(f"record: {s}", lambda n, s=s: record(n, s), None)
                   for s in listed if s != "nvmlShutdown"])
         self.only = only
-        self.counts = {**counts, "failed": self.counts["failed"]}
-        failed = [s for s in listed if found.get(s) is False]
-        print(f"{len(listed)} symbols; never called by a healthy round: "
-              f"{' '.join(failed) or 'none'}", flush=True)
+        # One verdict for all of them; those that trip are failures already.
+        never = [s for s in listed if found.get(s) is False]
+        self.counts = {**counts, "failed": self.counts["failed"],
+                       "passed": counts["passed"] + 1}
+        print(f"{len(listed)} symbols; without an answer of another one only: "
+              f"{' '.join(every_symbol.FALLBACKS)}; never called, so not "
+              f"hung: {' '.join(never) or 'none'}", flush=True)
         return [s for s in listed if found.get(s)]
 
     def close(self):
@@ -193,9 +210,9 @@ def main():
     suite = Suite(told.bin.resolve(), told.only, told.jobs)
     try:
         suite.run(other_cases())
-        if any(told.only in f"{kind}: nvml" or f"{kind}: nvml" in told.only
-               for kind in every_symbol.KINDS):
-            suite.run(hang_cases(suite.called()))
+        listed = every_symbol.symbols()
+        if any(told.only in name for name, _, _ in hang_cases(listed)):
+            suite.run(hang_cases(suite.called(listed)))
     finally:
         suite.close()
     print(f"{time.monotonic() - began:.0f} s")

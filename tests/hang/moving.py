@@ -39,6 +39,23 @@ def release_without_agent(node):
                "the release did not end by itself")
 
 
+def release_a_sleeper(node):
+    """A prober that hangs in user space is let go of too."""
+    node.fresh()
+    node.inject("nvmlInit_v2", "hang=futex")
+    agent = node.spawn([node.program, "agent", "--interval", "1s"], pipes=False)
+    wait_until(node.probers, 5, "the agent has no prober")
+    done = node.gpuward("release", limit=10)
+    check(done.code == 0 and not node.probers(),
+          f"let go: expected, got {done.brief()}, "
+          f"probers {[t.pid for t in node.probers()]}")
+    node.clear()
+    check(node.gpuward("release", "--end").code == 0, "release --end failed")
+    wait_until(lambda: node.doctor(patience=5).code == 0, 8,
+               "not healthy after the release")
+    node.end(agent)
+
+
 def release_while_stuck(node):
     """It does not claim what is not so."""
     node.fresh()

@@ -122,7 +122,9 @@ def killed_doctor(node, how):
     wait_until(lambda: [t for t in node.probers()
                         if t.state == ("D" if how != "futex" else "S")], 5,
                "no prober to be seen")
-    time.sleep(0.1)  # past its start, into the call
+    record = pathlib.Path(node.run_dir, "prober-1")
+    wait_until(lambda: INIT[0].encode() in record.read_bytes(), 5,
+               f"the prober is not in {INIT[0]}")
     child.send_signal(signal.SIGKILL)
     node.outcome(child, 3)
     check(len(node.probers()) == 1, f"{len(node.probers())} probers, not one")
@@ -199,6 +201,67 @@ def killed_prober(node):
     check(agent.poll() is None, "the agent ended")
     node.end(agent)
     wait_until(lambda: not node.probers(), 5, "the agent left a prober")
+
+
+def killed_healthy_agent(node):
+    """Its prober notices, ends by itself, and the next caller has the slot."""
+    node.fresh()
+    agent = node.agent()
+    wait_until(node.probers, 5, "the agent has no prober")
+    node.end(agent, signal.SIGKILL)
+    wait_until(lambda: not node.probers(), 2, "the prober stays without owner")
+    healthy(node.doctor(patience=5), "after the agent was killed")
+
+
+def ten_on_a_healthy_node(node):
+    """They take turns, and each gets its answer."""
+    node.fresh()
+    many = [node.spawn([node.program, "doctor", "--json", "--patience",
+                        str(8 * FACTOR)]) for _ in range(10)]
+    for each in [node.outcome(child, 12) for child in many]:
+        healthy(each, "one of ten doctors at once")
+
+
+def mute_agent(node, answer):
+    """A socket on which nobody, or nonsense, answers."""
+    node.fresh()
+    path = f"{node.run_dir}/read.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(8)
+    server.settimeout(5 * FACTOR)
+    try:
+        child = node.spawn([node.program, "doctor", "--json", "--patience",
+                            str(2 * FACTOR)])
+        client, _ = server.accept()
+        if answer is not None:
+            client.sendall(answer)
+            client.close()
+        seen = node.outcome(child, 10)
+        in_time(seen, 2)
+        check(seen.code == 0 or (answer is None and seen.code == 3),
+              "healthy, or unknown where the time is over: "
+              f"expected, got {seen.brief()}")
+        if answer is None:
+            client.close()
+    finally:
+        server.close()
+    wait_until(lambda: not node.probers(), 3, "a prober is left")
+
+
+def frozen_agent(node):
+    """An agent that is stopped holds the slot with a healthy prober."""
+    node.fresh()
+    agent = node.agent()
+    wait_until(node.probers, 5, "the agent has no prober")
+    agent.send_signal(signal.SIGSTOP)
+    seen = node.doctor(patience=1)
+    in_time(seen, 1)
+    check(seen.code in (0, 3) and not seen.json["findings"],
+          f"healthy or unknown, and nothing against NVML: {seen.brief()}")
+    agent.send_signal(signal.SIGCONT)
+    healthy(node.doctor(patience=5), "once the agent goes on")
+    node.end(agent)
 
 
 def stopped_agent(node):

@@ -122,9 +122,9 @@ void Extractor::line(std::string_view text, const std::string& file,
       see_mig(row.key, text, file, number);
       continue;
     }
-    const std::string value =
-        row.value.empty() ? group_v(patterns_, index, text)
-                          : std::string(row.value);
+    const std::string value = row.value.empty()
+                                  ? group_v(patterns_, index, text)
+                                  : std::string(row.value);
     if (value.empty()) continue;
     offer(std::string(row.key), value_of(row.key, value), row.weight, text,
           file, number);
@@ -151,7 +151,8 @@ std::vector<Evidence> Extractor::facts() const {
     Evidence evidence = stamp_line_;
     evidence.key = fact::kUptimeDays;
     evidence.value = last_stamp_ / 86400;
-    evidence.text = fmt::format("up for {:.1f} days or more", last_stamp_ / 86400);
+    evidence.text =
+        fmt::format("up for {:.1f} days or more", last_stamp_ / 86400);
     all.push_back(std::move(evidence));
   }
   return all;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "diagnosis/matching/pattern_set.h"
+#include "matching/pattern_set.h"
 #include "model/evidence.h"
 
 namespace gpuward {

@@ -31,8 +31,8 @@ TEST(Extract, EveryPatternCanBeGated) {
 
 TEST(Extract, FindsFactsInOutputAndProse) {
   const std::tuple<const char*, const char*, const char*> kTable[] = {
-      {"| NVIDIA-SMI 570.158.01   Driver Version: 570.158.01   CUDA |", "driver",
-       "570.158.01"},
+      {"| NVIDIA-SMI 570.158.01   Driver Version: 570.158.01   CUDA |",
+       "driver", "570.158.01"},
       {"Driver Version                            : 535.274.02", "driver",
        "535.274.02"},
       {"NVRM: loading NVIDIA UNIX x86_64 Kernel Module  535.161.08  Mon",
@@ -75,11 +75,13 @@ TEST(Extract, TheInstalledDriverBeatsTheRecommendedOne) {
 }
 
 TEST(Extract, MigLayouts) {
-  const std::string split_gpu = "GPU 0: NVIDIA H20 (UUID: GPU-1)\n"
-                                "MIG 3g.48gb Device 0: (UUID: MIG-1)\n"
-                                "MIG 1g.12gb Device 1: (UUID: MIG-2)\n";
+  const std::string split_gpu =
+      "GPU 0: NVIDIA H20 (UUID: GPU-1)\n"
+      "MIG 3g.48gb Device 0: (UUID: MIG-1)\n"
+      "MIG 1g.12gb Device 1: (UUID: MIG-2)\n";
   EXPECT_EQ(fact(split_gpu, "mig"), "all");
-  EXPECT_EQ(fact(split_gpu + "GPU 1: NVIDIA H20 (UUID: GPU-2)", "mig"), "mixed");
+  EXPECT_EQ(fact(split_gpu + "GPU 1: NVIDIA H20 (UUID: GPU-2)", "mig"),
+            "mixed");
   const std::string on = "|                 |            |      Enabled |\n";
   const std::string off = "|                 |            |     Disabled |\n";
   EXPECT_EQ(fact(on + on, "mig"), "all");
@@ -117,7 +119,8 @@ TEST(Timestamp, EveryForm) {
 }
 
 TEST(Timestamp, Sources) {
-  EXPECT_EQ(line_source("Jul 30 19:46:12 n kernel: [1.000000] x"), "kernel-log");
+  EXPECT_EQ(line_source("Jul 30 19:46:12 n kernel: [1.000000] x"),
+            "kernel-log");
   EXPECT_EQ(line_source("[434189.944726] XFS (dm-3): x"), "kernel-log");
   EXPECT_EQ(line_source("Jul 30 n kubelet[45878]: I0730"), "kubelet-log");
   EXPECT_EQ(line_source("[INFO] a tuner"), "log");

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "diagnosis/matching/pattern_set.h"
+#include "matching/pattern_set.h"
 
 namespace gpuward {
 
@@ -15,8 +15,8 @@ inline constexpr int kOutput = 3;  // a tool printed it
 inline constexpr int kKernel = 4;  // the driver said so; the last one counts
 
 struct ExtractorRow {
-  std::string_view key;    // of a fact, or "mig-…" for the layout's own lines
-  const char* pattern;     // the group `v` is the value
+  std::string_view key;  // of a fact, or "mig-…" for the layout's own lines
+  const char* pattern;   // the group `v` is the value
   int weight;
   std::string_view value;  // instead of the group, where not empty
   // The gate's literals, "|" between them; empty: from the pattern.

@@ -17,33 +17,55 @@ struct Known {
 };
 
 constexpr Known kKnown[] = {
-    {fact::kDriver},        {fact::kModule},        {fact::kLibrary},
-    {fact::kLibraryState},  {fact::kModuleLoaded, Kind::flag},
-    {fact::kModuleOnDisk},  {fact::kDeviceMajor, Kind::number},
-    {fact::kDeviceNodes, Kind::number},             {fact::kGpu},
-    {fact::kPciGpus, Kind::number},                 {fact::kPciDriver},
+    {fact::kDriver},
+    {fact::kModule},
+    {fact::kLibrary},
+    {fact::kLibraryState},
+    {fact::kModuleLoaded, Kind::flag},
+    {fact::kModuleOnDisk},
+    {fact::kDeviceMajor, Kind::number},
+    {fact::kDeviceNodes, Kind::number},
+    {fact::kGpu},
+    {fact::kPciGpus, Kind::number},
+    {fact::kPciDriver},
     {fact::kNvmlGpus, Kind::number},
     {fact::kExpectedGpus, Kind::number},
-    {fact::kUptimeDays, Kind::number},              {fact::kKernel},
-    {fact::kHungTask},      {fact::kHungInDriver, Kind::flag},
-    {fact::kHostname},      {fact::kMig},           {fact::kPersistence},
-    {fact::kPersistenced},  {fact::kPersistencedFlag},
-    {fact::kProbe},         {fact::kProbeSymbol},   {fact::kProbeTaskState},
-    {fact::kProbeWchan},    {fact::kProbeStack},
-    {fact::kProbeSeconds, Kind::number},            {fact::kProbeWhere},
-    {fact::kProbeSlowest, Kind::number},            {fact::kNvml},
-    {fact::kRunc},          {fact::kSystemd},       {fact::kCgroup},
-    {fact::kCgroupDriver},  {fact::kDocker},        {fact::kKubernetes},
-    {fact::kDevicePlugin},  {fact::kToolkit},       {fact::kOs},
+    {fact::kUptimeDays, Kind::number},
+    {fact::kKernel},
+    {fact::kHungTask},
+    {fact::kHungInDriver, Kind::flag},
+    {fact::kHostname},
+    {fact::kMig},
+    {fact::kPersistence},
+    {fact::kPersistenced},
+    {fact::kPersistencedFlag},
+    {fact::kProbe},
+    {fact::kProbeSymbol},
+    {fact::kProbeTaskState},
+    {fact::kProbeWchan},
+    {fact::kProbeStack},
+    {fact::kProbeSeconds, Kind::number},
+    {fact::kProbeWhere},
+    {fact::kProbeSlowest, Kind::number},
+    {fact::kNvml},
+    {fact::kRunc},
+    {fact::kSystemd},
+    {fact::kCgroup},
+    {fact::kCgroupDriver},
+    {fact::kDocker},
+    {fact::kKubernetes},
+    {fact::kDevicePlugin},
+    {fact::kToolkit},
+    {fact::kOs},
 };
 
 Result<Value> value_of(const Known& known, std::string_view text) {
   if (known.kind == Kind::flag) {
     if (text == "true" || text == "yes" || text == "1") return Value(true);
     if (text == "false" || text == "no" || text == "0") return Value(false);
-    return fail(Error::Kind::malformed,
-                fmt::format("--fact {} is true or false, not '{}'", known.key,
-                            text));
+    return fail(
+        Error::Kind::malformed,
+        fmt::format("--fact {} is true or false, not '{}'", known.key, text));
   }
   if (known.kind == Kind::text) return Value(std::string(text));
   if (const auto whole = to_number<int64_t>(text)) return Value(*whole);
@@ -56,10 +78,10 @@ std::unexpected<Error> no_such_key(std::string_view key) {
   std::vector<std::string> keys;
   for (const Known& known : kKnown) keys.emplace_back(known.key);
   const auto near = nearest(key, keys);
-  return fail(Error::Kind::not_found,
-              fmt::format("--fact: there is no fact '{}'{}", key,
-                          near ? "; did you mean '" + *near + "'?"
-                               : std::string()));
+  return fail(
+      Error::Kind::not_found,
+      fmt::format("--fact: there is no fact '{}'{}", key,
+                  near ? "; did you mean '" + *near + "'?" : std::string()));
 }
 
 }  // namespace
@@ -69,7 +91,8 @@ Result<Evidence> given_fact(std::string_view text) {
   if (equals == std::string_view::npos || equals == 0) {
     return fail(Error::Kind::malformed,
                 fmt::format("--fact takes KEY=VALUE, as in driver=570.158.01, "
-                            "not '{}'", text));
+                            "not '{}'",
+                            text));
   }
   std::string_view key = trim(text.substr(0, equals));
   const std::string_view value = trim(text.substr(equals + 1));

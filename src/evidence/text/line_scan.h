@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "diagnosis/matching/literal_gate.h"
+#include "matching/literal_gate.h"
 
 namespace gpuward {
 
@@ -34,7 +34,7 @@ class LineScan {
 
   const LiteralGate& gate_;
   const Sink& sink_;
-  std::string partial_;   // a line whose end has not come yet
+  std::string partial_;    // a line whose end has not come yet
   bool skipping_ = false;  // the rest of a line that is too long
   int64_t lines_ = 0;
   int64_t long_lines_ = 0;

@@ -11,14 +11,14 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "diagnosis/matching/literal_gate.h"
 #include "evidence/text/extract.h"
+#include "matching/literal_gate.h"
 #include "model/evidence.h"
 
 namespace gpuward {
 
 struct LogOptions {
-  Wall now{};        // for years that a log leaves out
+  Wall now{};  // for years that a log leaves out
   Boot deadline = Boot::max();
   // Bytes read of the file, and its size (0: not known, a pipe).
   std::function<void(int64_t done, int64_t total)> progress;

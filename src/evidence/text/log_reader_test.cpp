@@ -173,8 +173,7 @@ TEST(LineScan, TheSameWhereverBlocksEnd) {
       scan.feed(std::string_view(text).substr(at, size));
     }
     scan.finish();
-    EXPECT_EQ(seen,
-              "2:needle here 1;4:three needle here;6:needle here last;")
+    EXPECT_EQ(seen, "2:needle here 1;4:three needle here;6:needle here last;")
         << size;
     EXPECT_EQ(scan.lines(), 6) << size;
   }

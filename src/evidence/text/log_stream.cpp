@@ -58,8 +58,8 @@ Result<LogStream> LogStream::open(const std::string& path) {
     impl->fd = Fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   } else {
     // O_NONBLOCK: the open of a FIFO without a writer must not wait.
-    impl->fd = Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC |
-                                           O_NOCTTY));
+    impl->fd =
+        Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   }
   const int number = errno;
   if (!impl->fd.valid()) {
@@ -67,7 +67,7 @@ Result<LogStream> LogStream::open(const std::string& path) {
     if (number == EACCES) error.error().text += "; try as root";
     return error;
   }
-  struct stat status{};
+  struct stat status {};
   if (fstat(impl->fd.get(), &status) != 0) {
     return fail_errno(errno, "looking at " + impl->name);
   }
@@ -140,8 +140,8 @@ Result<size_t> LogStream::read(char* buffer, size_t size, Boot deadline) {
   if (!self.looked) {
     TRY_VOID(self.fill(deadline));
     self.looked = true;
-    const bool gzip = self.end >= 2 && self.raw[0] == '\x1f' &&
-                      self.raw[1] == '\x8b';
+    const bool gzip =
+        self.end >= 2 && self.raw[0] == '\x1f' && self.raw[1] == '\x8b';
     if (gzip) self.inflating = inflateInit2(&self.zlib, 15 + 16) == Z_OK;
   }
   if (self.inflating) return self.inflate_into(buffer, size, deadline);

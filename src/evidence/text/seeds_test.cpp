@@ -16,9 +16,9 @@ Diagnosis diagnose(const std::string& name) {
   State state;
   LogOptions options;
   options.now = *from_iso("2026-03-01T00:00:00Z");
-  const auto summary = reader.read(
-      std::string(GPUWARD_TEST_LOGS "/") + name, options,
-      [&](Evidence line) { fold(*catalogue, state, line); });
+  const auto summary =
+      reader.read(std::string(GPUWARD_TEST_LOGS "/") + name, options,
+                  [&](Evidence line) { fold(*catalogue, state, line); });
   EXPECT_TRUE(summary) << name;
   for (const Evidence& fact : reader.facts()) fold(*catalogue, state, fact);
   return conclude(*catalogue, state, {}, options.now);

@@ -35,9 +35,9 @@ std::optional<Wall> without_year(int month, int day, Millis time, Wall now) {
   namespace ch = std::chrono;
   const ch::year_month_day today{ch::floor<ch::days>(now)};
   for (const int back : {0, 1}) {
-    const ch::year_month_day date{
-        today.year() - ch::years(back), ch::month(static_cast<unsigned>(month)),
-        ch::day(static_cast<unsigned>(day))};
+    const ch::year_month_day date{today.year() - ch::years(back),
+                                  ch::month(static_cast<unsigned>(month)),
+                                  ch::day(static_cast<unsigned>(day))};
     if (!date.ok()) continue;
     const Wall when = Wall(ch::sys_days(date)) + time;
     // A zone that is missing may put the line up to a day ahead.
@@ -107,8 +107,7 @@ std::string_view line_source(std::string_view line) {
   if (has(" kernel: ")) return "kernel-log";
   const auto start = trim(line);
   if (start.starts_with("NVRM: ")) return "kernel-log";
-  if (start.starts_with("[") && start.find("] ") < 20 &&
-      start.find('.') < 14) {
+  if (start.starts_with("[") && start.find("] ") < 20 && start.find('.') < 14) {
     return "kernel-log";
   }
   return "log";

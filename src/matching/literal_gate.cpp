@@ -1,4 +1,4 @@
-#include "diagnosis/matching/literal_gate.h"
+#include "matching/literal_gate.h"
 
 #include <algorithm>
 #include <cstring>
@@ -52,8 +52,8 @@ bool LiteralGate::matches_at(std::string_view text, size_t start,
   return std::ranges::any_of(buckets_[bucket], [&](uint32_t index) {
     const std::string& literal = literals_[index];
     if (text.size() - start < literal.size()) return false;
-    return std::equal(literal.begin(), literal.end(), text.begin() +
-                      static_cast<std::ptrdiff_t>(start),
+    return std::equal(literal.begin(), literal.end(),
+                      text.begin() + static_cast<std::ptrdiff_t>(start),
                       [](char a, char b) { return a == fold(b); });
   });
 }

@@ -18,5 +18,7 @@ std::span<const NvmlReturn> nvml_returns();
 // By number ("15"), name ("GPU_IS_LOST", "NVML_ERROR_GPU_IS_LOST") or text
 // ("Unknown Error"); nullptr if there is none.
 const NvmlReturn* find_nvml_return(std::string_view word);
+// "SUCCESS", "GPU_IS_LOST"; "UNKNOWN_CODE" for a number without a name.
+std::string_view nvml_return_name(int code);
 
 }  // namespace gpuward

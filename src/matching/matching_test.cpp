@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "diagnosis/matching/pattern_set.h"
+#include "matching/pattern_set.h"
 
 namespace gpuward {
 namespace {
@@ -43,12 +43,11 @@ TEST(PatternSet, RefusesWhatCannotBeGated) {
 }
 
 TEST(PatternSet, MatchesBytesThatAreNotUtf8) {
-  const PatternSet set({{R"(Xid \((?P<gpu>[^)]*)\): .*79)", {}},
-                        {"阻塞在.{0,9}Pending", {}}});
+  const PatternSet set(
+      {{R"(Xid \((?P<gpu>[^)]*)\): .*79)", {}}, {"阻塞在.{0,9}Pending", {}}});
   const std::string line = "\xff\xfe Xid (0000:3b:00): \x80 79";
   ASSERT_EQ(set.match(line), std::vector<size_t>{0});
-  EXPECT_EQ(set.captures(0, line),
-            (Captures{{"gpu", "0000:3b:00"}}));
+  EXPECT_EQ(set.captures(0, line), (Captures{{"gpu", "0000:3b:00"}}));
   EXPECT_EQ(set.match("偶尔会阻塞在 Pending"), std::vector<size_t>{1});
   EXPECT_TRUE(set.match("nothing here").empty());
 }

@@ -1,4 +1,4 @@
-#include "diagnosis/matching/pattern_set.h"
+#include "matching/pattern_set.h"
 
 #include <fmt/core.h>
 #include <re2/re2.h>
@@ -67,8 +67,7 @@ PatternSet::PatternSet(const std::vector<Pattern>& patterns)
     for (std::string& one : literals_of(pattern)) {
       impl_->literals.push_back(std::move(one));
     }
-    impl_->single.push_back(
-        std::make_unique<RE2>(pattern.regex, options()));
+    impl_->single.push_back(std::make_unique<RE2>(pattern.regex, options()));
     impl_->set.Add(pattern.regex, nullptr);
   }
   impl_->gate = LiteralGate(impl_->literals);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "diagnosis/matching/literal_gate.h"
+#include "matching/literal_gate.h"
 
 namespace gpuward {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "diagnosis/matching/literal_gate.h"
+#include "matching/literal_gate.h"
 
 namespace gpuward {
 namespace {

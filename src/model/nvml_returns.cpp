@@ -1,4 +1,7 @@
-#include "diagnosis/nvml_returns.h"
+#include "model/nvml_returns.h"
+
+#include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 
@@ -68,6 +71,8 @@ constexpr NvmlReturn kReturns[] = {
      "gpu-init-failed"},
     {29, "INVALID_STATE", "Invalid State",
      "the resource is not in a state that allows this", ""},
+    {30, "RESET_TYPE_NOT_SUPPORTED", "Reset Type Not Supported",
+     "the GPU cannot be reset in this way", ""},
     {999, "UNKNOWN", "Unknown Error",
      "the library gave no reason. In a container whose host is well it nearly "
      "always is a device cgroup that denies the open; on the host a lost GPU",
@@ -77,6 +82,12 @@ constexpr NvmlReturn kReturns[] = {
 }  // namespace
 
 std::span<const NvmlReturn> nvml_returns() { return kReturns; }
+
+std::string_view nvml_return_name(int code) {
+  const auto* const found =
+      std::ranges::find(kReturns, code, &NvmlReturn::code);
+  return found != std::end(kReturns) ? found->name : "UNKNOWN_CODE";
+}
 
 const NvmlReturn* find_nvml_return(std::string_view word) {
   word = trim(word);
