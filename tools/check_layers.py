@@ -27,19 +27,23 @@ WARN, REFUSE = 400, 800
 
 
 def links():
-    """folder -> the folders that its library links, directly or not."""
+    """folder -> the folders that its library links, directly or not.
+
+    A folder within a folder (evidence/text) has a library of its own.
+    """
     direct = {}
-    for lists in SOURCE.glob("*/CMakeLists.txt"):
+    for lists in SOURCE.rglob("CMakeLists.txt"):
         text = re.sub(r"#.*", "", lists.read_text())
-        direct[lists.parent.name] = set(
-            re.findall(r"\bgpuward_(\w+)", text)) & {
-                folder.name for folder in SOURCE.iterdir()}
+        folder = lists.parent.relative_to(SOURCE).as_posix()
+        direct[folder] = set(re.findall(r"\bgpuward_(\w+)", text)) & {
+            each.name for each in SOURCE.iterdir()}
     closed = {}
     for folder in direct:
         seen, todo = set(), [folder]
         while todo:
             at = todo.pop()
             if at not in seen:
+                seen.add(at.split("/")[0])
                 seen.add(at)
                 todo += direct.get(at, ())
         closed[folder] = seen
@@ -56,6 +60,7 @@ def code_files():
 def check_includes(path, lines, allowed):
     name = path.relative_to(ROOT).as_posix()
     parts = name.split("/")
+    folder = "/".join(parts[1:-1])
     for number, line in enumerate(lines, 1):
         match = re.match(r'\s*#\s*include\s+["<]([^">]+)[">]', line)
         if not match:
@@ -68,8 +73,8 @@ def check_includes(path, lines, allowed):
                        f"{', '.join(sorted(places))} alone")
         other = target.split("/")[0]
         if (parts[0] == "src" and (SOURCE / other).is_dir()
-                and "/" in target and other not in allowed.get(parts[1], ())):
-            yield (f"{name}:{number}: {parts[1]} includes {target} and does "
+                and "/" in target and other not in allowed.get(folder, ())):
+            yield (f"{name}:{number}: {folder} includes {target} and does "
                    f"not link gpuward_{other}")
 
 

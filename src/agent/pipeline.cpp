@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "diagnosis/fold.h"
+#include "evidence/boot.h"
 #include "evidence/driver.h"
 #include "evidence/pci.h"
 #include "evidence/snapshot_facts.h"
@@ -57,13 +58,8 @@ Snapshot empty_snapshot(const Host& host, Wall now) {
   Snapshot snapshot;
   snapshot.taken_at = now;
   snapshot.boot_id = boot_id_of(host.self).value_or("");
-  snapshot.hostname =
-      host.evidence.read_word("/proc/sys/kernel/hostname").value_or("");
-  const auto uptime = host.evidence.read_word("/proc/uptime").value_or("");
-  const auto fields = words(uptime);
-  if (!fields.empty()) {
-    snapshot.uptime_seconds = to_double(fields.front()).value_or(0);
-  }
+  snapshot.hostname = hostname(host.evidence).value_or("");
+  snapshot.uptime_seconds = uptime_seconds(host.evidence).value_or(0);
   return snapshot;
 }
 

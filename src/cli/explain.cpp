@@ -28,7 +28,7 @@ void print(const Screen& screen, const Explanation& explanation) {
   for (const Remedy& remedy : explanation.remedies) {
     screen.print("  - " + remedy.text + "\n");
   }
-  if (!explanation.faults.empty()) {
+  if (!explanation.faults.empty() && explanation.kind != "fault") {
     screen.print("\nSee: gpuward explain " + join(explanation.faults) + "\n");
   }
   if (!explanation.sources.empty()) screen.print("\nSources:\n");

@@ -5,6 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <optional>
+
+#include "base/json.h"
 #include "cli/node.h"
 #include "cli/options.h"
 #include "cli/screen.h"
@@ -33,21 +36,38 @@ bool is_let_go(const Host& host, int slot) {
   return false;
 }
 
-int report(const Host& host, const Released& released) {
+// What still holds the driver, in words; nothing once it is let go.
+std::optional<std::string> holder_in_words(const Host& host) {
   for (int slot = 1; slot <= probe::kSlots; ++slot) {
     if (is_let_go(host, slot)) continue;
     const auto holder = probe::holder_of(host, slot);
-    const bool known = holder && holder->progress;
+    return holder && holder->progress
+               ? "process " + std::to_string(holder->progress->pid)
+               : "a process of another user";
+  }
+  return std::nullopt;
+}
+
+int report(const Host& host, const Released& released, bool json) {
+  const auto holder = holder_in_words(host);
+  if (json) {
+    Json out = Json::object();
+    out.set("schema", 1);
+    out.set("until", to_iso(released.until));
+    out.set("let_go", !holder);
+    if (holder) out.set("held_by", *holder);
+    fmt::print("{}\n", out.dump(2));
+  } else if (holder) {
     complain(fmt::format(
         "a probe still holds the driver ({}): a reset or a reload will fail "
         "while it is there; `gpuward doctor` says more",
-        known ? "process " + std::to_string(holder->progress->pid)
-              : "of another user"));
-    return kWarning;
+        *holder));
+  } else {
+    fmt::print(
+        "the driver is let go until {}; `gpuward release --end` ends it\n",
+        to_clock(released.until));
   }
-  fmt::print("the driver is let go until {}; `gpuward release --end` ends it\n",
-             to_clock(released.until));
-  return kHealthy;
+  return holder ? kWarning : kHealthy;
 }
 
 }  // namespace
@@ -63,7 +83,8 @@ int release(const ReleaseOptions& options) {
       complain(ended.error().text);
       return kUnknown;
     }
-    fmt::print("probing may go on\n");
+    fmt::print("{}\n", options.common.json ? R"({"schema": 1, "let_go": false})"
+                                           : "probing may go on");
     return kHealthy;
   }
   const Released released{wall_now() + options.duration, ::getpid()};
@@ -71,7 +92,7 @@ int release(const ReleaseOptions& options) {
     complain(written.error().text + " (run as root)");
     return kUnknown;
   }
-  return report(*host, released);
+  return report(*host, released, options.common.json);
 }
 
 }  // namespace gpuward::cli

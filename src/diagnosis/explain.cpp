@@ -21,11 +21,26 @@ void add_versions(const Fault& fault, Explanation& out) {
   }
 }
 
+// What a finding would fill in is not known here, but for the versions.
+std::string without_blanks(const Fault& fault, std::string_view text) {
+  std::string out;
+  while (true) {
+    const size_t open = text.find('{');
+    const size_t close = text.find('}', open);
+    if (open == text.npos || close == text.npos) break;
+    out += text.substr(0, open);
+    out += text.substr(open, close - open + 1) == "{fixes}"
+               ? fixes_in_words(fault.drivers)
+               : "…";
+    text.remove_prefix(close + 1);
+  }
+  return out + std::string(text);
+}
+
 Explanation of_fault(const Fault& fault) {
   Explanation out;
   out.kind = "fault";
-  // Placeholders stand for what a finding would fill in.
-  out.title = fault.title;
+  out.title = without_blanks(fault, fault.title);
   out.paragraphs.push_back(fault.means);
   add_versions(fault, out);
   for (const std::string& one : fault.settle) {
@@ -33,6 +48,9 @@ Explanation of_fault(const Fault& fault) {
   }
   out.faults = {fault.id};
   out.remedies = fault.remedies;
+  for (Remedy& remedy : out.remedies) {
+    remedy.text = without_blanks(fault, remedy.text);
+  }
   out.sources = fault.sources;
   return out;
 }

@@ -10,16 +10,6 @@ namespace {
 
 constexpr std::string_view kSource = "boot";
 
-Result<double> uptime_seconds(const Root& root) {
-  const std::string text = TRY(root.read("/proc/uptime", 4096));
-  const auto fields = words(text);
-  const auto seconds = fields.empty() ? std::nullopt : to_double(fields[0]);
-  if (!seconds || *seconds < 0) {
-    return fail(Error::Kind::malformed, "/proc/uptime makes no sense");
-  }
-  return *seconds;
-}
-
 Millis to_millis(double seconds) {
   return Millis(static_cast<int64_t>(seconds * 1000));
 }
@@ -33,6 +23,21 @@ void add_text(Collected& out, std::string_view key, std::string_view what,
 }
 
 }  // namespace
+
+Result<double> uptime_seconds(const Root& root) {
+  const std::string text = TRY(root.read("/proc/uptime", 4096));
+  const auto fields = words(text);
+  const auto seconds = fields.empty() ? std::nullopt : to_double(fields[0]);
+  if (!seconds || *seconds < 0) {
+    return fail(Error::Kind::malformed, "/proc/uptime makes no sense");
+  }
+  return *seconds;
+}
+
+Result<std::string> hostname(const Root& root) {
+  auto name = root.read_word("/proc/sys/kernel/hostname");
+  return name ? name : root.read_word("/etc/hostname");
+}
 
 std::string pretty_name(std::string_view os_release) {
   for (std::string_view line : split(os_release, '\n')) {
@@ -63,9 +68,7 @@ Collected collect_boot(const Host& host) {
   }
   add_text(out, fact::kKernel, "kernel",
            root.read_word("/proc/sys/kernel/osrelease"));
-  auto hostname = root.read_word("/proc/sys/kernel/hostname");
-  if (!hostname) hostname = root.read_word("/etc/hostname");
-  add_text(out, fact::kHostname, "host", hostname);
+  add_text(out, fact::kHostname, "host", hostname(root));
   auto release = root.read("/etc/os-release", 64 << 10);
   if (!release) release = root.read("/usr/lib/os-release", 64 << 10);
   if (release) add_text(out, fact::kOs, "os", pretty_name(*release));

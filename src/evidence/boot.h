@@ -11,6 +11,10 @@ Collected collect_boot(const Host& host);
 // to be read.
 std::optional<Wall> boot_time(const Root& root);
 
+// Seconds since that boot, from /proc/uptime.
+Result<double> uptime_seconds(const Root& root);
+Result<std::string> hostname(const Root& root);
+
 // PRETTY_NAME of os-release, unquoted; empty if there is none.
 std::string pretty_name(std::string_view os_release);
 

@@ -43,7 +43,8 @@ Evidence count_nodes(const Root& root, const std::vector<std::string>& names,
   const bool control = std::ranges::find(names, "nvidiactl") != names.end();
   if (!control && nodes > 0) text += ", /dev/nvidiactl missing";
   if (!wrong.empty()) {
-    text += fmt::format(", another major than {} at{}", *registered, wrong);
+    text += fmt::format(", another major than {} at{}", registered.value_or(0),
+                        wrong);
   }
   return node_fact(kSource, fact::kDeviceNodes, nodes, std::move(text));
 }

@@ -16,6 +16,15 @@ std::string missing_function(const Nvml& nvml) {
   return {};
 }
 
+// One statement per function of the list.
+// NOLINTNEXTLINE(readability-function-size)
+void resolve(void* library, Nvml& nvml) {
+#define GPUWARD_RESOLVE(name) \
+  nvml.name = reinterpret_cast<decltype(nvml.name)>(::dlsym(library, #name));
+  GPUWARD_NVML_FUNCTIONS(GPUWARD_RESOLVE)
+#undef GPUWARD_RESOLVE
+}
+
 }  // namespace
 
 Result<Nvml> load_nvml(const std::string& path) {
@@ -27,10 +36,7 @@ Result<Nvml> load_nvml(const std::string& path) {
                             why != nullptr ? why : "no reason given"));
   }
   Nvml nvml;
-#define GPUWARD_RESOLVE(name) \
-  nvml.name = reinterpret_cast<decltype(nvml.name)>(::dlsym(library, #name));
-  GPUWARD_NVML_FUNCTIONS(GPUWARD_RESOLVE)
-#undef GPUWARD_RESOLVE
+  resolve(library, nvml);
   if (const std::string missing = missing_function(nvml); !missing.empty()) {
     return fail(Error::Kind::malformed,
                 fmt::format("{} has no {}: is it NVIDIA's library, of driver "

@@ -73,6 +73,8 @@
 namespace gpuward::probe {
 
 struct Nvml {
+// A member's name takes no parentheses.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define GPUWARD_MEMBER(name) decltype(&::name) name = nullptr;
   GPUWARD_NVML_FUNCTIONS(GPUWARD_MEMBER)
 #undef GPUWARD_MEMBER

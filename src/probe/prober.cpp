@@ -48,12 +48,14 @@ void set_up_process() {
   set_up_signals();
 }
 
+// Waits while the supervisor is busy. Once it is gone there is nobody to ask
+// for: the round ends, and with it this process.
 void send_frame(const Frame& frame) {
   const std::string bytes = encode(frame, wall_now());
-  // Waits while the supervisor is busy; ends with an error once it is gone,
-  // which the next receive notices.
-  while (::send(kSocketFd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0 &&
-         errno == EINTR && asked_to_end == 0) {
+  while (::send(kSocketFd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR && asked_to_end == 0) continue;
+    asked_to_end = 1;
+    return;
   }
 }
 
@@ -63,6 +65,7 @@ bool serve(const Request& request, Round& round, const Host& host,
   const auto answer = [&](Frame frame) {
     frame.number = request.number;
     send_frame(frame);
+    return asked_to_end == 0;
   };
   bool go_on = true;
   if (request.kind == Request::Kind::quit) {

@@ -47,7 +47,7 @@ bool Round::start(NodeFrame& node) {
   }
   library_ = *library;
   const nvmlReturn_t result =
-      caller_.call("nvmlInit_v2", kNoGpu, CallClass::init, nvml_->nvmlInit_v2);
+      caller_.call("nvmlInit_v2", kNoGpu, CallClass::init, nvml_.nvmlInit_v2);
   if (result != NVML_SUCCESS) {
     node = failed_node(result, return_name(result));
     return false;
@@ -65,20 +65,20 @@ NodeFrame Round::node_frame() {
   const auto size = static_cast<unsigned>(sizeof(text));
   nvmlReturn_t result = caller_.call(
       "nvmlSystemGetDriverVersion", kNoGpu, CallClass::query,
-      nvml_->nvmlSystemGetDriverVersion, static_cast<char*>(text), size);
+      nvml_.nvmlSystemGetDriverVersion, static_cast<char*>(text), size);
   node.driver_version = Questions::outcome(result, std::string(text));
   result = caller_.call("nvmlSystemGetNVMLVersion", kNoGpu, CallClass::query,
-                        nvml_->nvmlSystemGetNVMLVersion,
+                        nvml_.nvmlSystemGetNVMLVersion,
                         static_cast<char*>(text), size);
   node.nvml_version = Questions::outcome(result, std::string(text));
   int cuda = 0;
   result = caller_.call("nvmlSystemGetCudaDriverVersion_v2", kNoGpu,
                         CallClass::query,
-                        nvml_->nvmlSystemGetCudaDriverVersion_v2, &cuda);
+                        nvml_.nvmlSystemGetCudaDriverVersion_v2, &cuda);
   node.cuda_version = Questions::outcome(result, cuda_in_words(cuda));
   unsigned count = 0;
   result = caller_.call("nvmlDeviceGetCount_v2", kNoGpu, CallClass::query,
-                        nvml_->nvmlDeviceGetCount_v2, &count);
+                        nvml_.nvmlDeviceGetCount_v2, &count);
   node.gpu_count = Questions::outcome(result, static_cast<int64_t>(count));
   return node;
 }
@@ -89,10 +89,10 @@ Gpu Round::ask_gpu(unsigned index) {
   nvmlDevice_t device{};
   const nvmlReturn_t result = caller_.call(
       "nvmlDeviceGetHandleByIndex_v2", gpu.index, CallClass::handle,
-      nvml_->nvmlDeviceGetHandleByIndex_v2, index, &device);
+      nvml_.nvmlDeviceGetHandleByIndex_v2, index, &device);
   gpu.readings[std::string(field::kHandle)] = Questions::outcome(result, true);
   if (result != NVML_SUCCESS) return gpu;
-  Questions questions(*nvml_, caller_, device, gpu);
+  Questions questions(nvml_, caller_, device, gpu);
   ask_identity(questions);
   ask_modes(questions);
   ask_mig(questions);
@@ -105,23 +105,26 @@ Gpu Round::ask_gpu(unsigned index) {
 
 void Round::run(const Answer& answer) {
   NodeFrame node;
-  if (!start(node)) return answer({.node = node});
+  if (!start(node)) {
+    answer({.node = node});
+    return;
+  }
   node = node_frame();
-  answer({.node = node});
+  bool wanted = answer({.node = node});
   const auto* count = std::get_if<int64_t>(&node.gpu_count.value);
   if (node.gpu_count.state != Reading::State::value || count == nullptr) {
     return;
   }
-  for (unsigned i = 0; i < *count; ++i) {
+  for (unsigned i = 0; i < *count && wanted; ++i) {
     if (i < 32 && (settings_.left_out >> i & 1U) != 0) continue;
-    answer({.gpu = ask_gpu(i)});
+    wanted = answer({.gpu = ask_gpu(i)});
   }
 }
 
 void Round::shut_down() {
   if (!started_) return;
   started_ = false;
-  caller_.call("nvmlShutdown", kNoGpu, CallClass::query, nvml_->nvmlShutdown);
+  caller_.call("nvmlShutdown", kNoGpu, CallClass::query, nvml_.nvmlShutdown);
 }
 
 }  // namespace gpuward::probe

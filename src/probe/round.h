@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 
 #include "host/host.h"
 #include "probe/launch.h"
@@ -17,7 +16,8 @@ class Round {
   Round(const Host& host, const ProberSettings& settings, Caller& caller,
         ProgressWriter& progress);
 
-  using Answer = std::function<void(Frame)>;
+  // False where nobody wants to hear more: the round ends there.
+  using Answer = std::function<bool(Frame)>;
 
   // Where NVML does not start, or its driver went away, the node frame says so;
   // the supervisor then begins anew with another prober, since a reloaded
@@ -38,7 +38,7 @@ class Round {
   const ProberSettings& settings_;
   Caller& caller_;
   ProgressWriter& progress_;
-  std::optional<Nvml> nvml_;
+  Nvml nvml_;  // of use once `started_`
   std::string library_;
   bool started_ = false;
 };

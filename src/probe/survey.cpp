@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -62,32 +63,33 @@ Surveyor::Surveyor(const Host& host, SurveyOptions options,
 Surveyor::~Surveyor() = default;
 Surveyor::Surveyor(Surveyor&&) noexcept = default;
 
-// Takes the slot, or looks at who has it. With a session, asks for a round.
-void Surveyor::sit_down(Seat& seat, Boot /*now*/) {
-  if (!seat.session) {
-    auto slot = take_slot(host_, seat.number);
-    if (!slot && slot.error().kind == Error::Kind::busy) {
-      seat.holder = holder_of(host_, seat.number);
-      return;  // free by now: the next step takes it
-    }
-    if (!slot) {
-      seat.refused = slot.error();
-      return;
-    }
-    seat.holder.reset();
-    auto session = Session::start(host_, std::move(*slot),
-                                  {.driver_root = options_.driver_root,
-                                   .factor = options_.factor,
-                                   .left_out = seat.left_out});
-    if (!session) {
-      seat.refused = session.error();
-      return;
-    }
-    seat.session = std::move(*session);
+// Takes the slot, or looks at who has it.
+void Surveyor::sit_down(Seat& seat) {
+  auto slot = take_slot(host_, seat.number);
+  if (!slot && slot.error().kind == Error::Kind::busy) {
+    seat.holder = holder_of(host_, seat.number);
+    return;  // free by now: the next step takes it
   }
-  const auto round = seat.session->ask({.kind = Request::Kind::round});
+  if (!slot) {
+    seat.refused = slot.error();
+    return;
+  }
+  seat.holder.reset();
+  auto session = Session::start(host_, std::move(*slot),
+                                {.driver_root = options_.driver_root,
+                                 .factor = options_.factor,
+                                 .left_out = seat.left_out});
+  if (session) {
+    seat.session = std::move(*session);
+  } else {
+    seat.refused = session.error();
+  }
+}
+
+void Surveyor::ask(Seat& seat, Session& session) {
+  const auto round = session.ask({.kind = Request::Kind::round});
   const auto file =
-      seat.session->ask({.kind = Request::Kind::file, .target = kDriverFile});
+      session.ask({.kind = Request::Kind::file, .target = kDriverFile});
   if (!round || !file) {
     seat.refused = round ? file.error() : round.error();
     return;
@@ -96,8 +98,8 @@ void Surveyor::sit_down(Seat& seat, Boot /*now*/) {
   seat.file_request = *file;
 }
 
-void Surveyor::listen(Seat& seat) {
-  for (Frame& frame : seat.session->receive()) {
+void Surveyor::listen(Seat& seat, Session& session) {
+  for (Frame& frame : session.receive()) {
     if (frame.node) seat.node = std::move(frame.node);
     if (frame.gpu) seat.gpus.push_back(std::move(*frame.gpu));
     if (frame.text) seat.driver_file = std::move(*frame.text);
@@ -119,12 +121,13 @@ void Surveyor::look_for_hang(Seat& seat, Boot now) {
 // Somebody else's prober: another caller's, or a canary.
 void Surveyor::watch(Seat& seat, Boot now) {
   look_for_hang(seat, now);
-  if (!seat.hung || seat.holder->owner_alive || !options_.end_what_sleeps) {
-    return;
-  }
-  // Its owner is gone and nobody will end it. If it may be ended, that frees
-  // the slot for a fresh look; if not, it is the canary.
+  if (!seat.hung || !seat.holder || !seat.holder->progress) return;
+  // Nobody will end it: its owner is gone, or it is one that we ourselves left
+  // behind. If it may be ended, that frees the slot for a fresh look; if not,
+  // it is the canary.
   const Progress& left = *seat.holder->progress;
+  const bool ours = left.owner_pid == ::getpid();
+  if (seat.holder->owner_alive && !ours) return;
   if (end_prober(host_, left.pid, left.start_time, kEndGrace)) {
     seat.hung = false;
     seat.holder.reset();
@@ -144,19 +147,24 @@ void Surveyor::second_opinion(Boot now) {
   seats_[1] = std::make_unique<Seat>(2, left_out);
 }
 
+void Surveyor::step(Seat& seat, Boot now) {
+  if (!seat.session) sit_down(seat);
+  if (seat.session) {
+    Session& session = *seat.session;
+    if (seat.round_request == 0) ask(seat, session);
+    listen(seat, session);
+    look_for_hang(seat, now);
+  } else if (seat.holder) {
+    watch(seat, now);
+  }
+}
+
 bool Surveyor::step(Boot now) {
   second_opinion(now);
   bool settled = true;
   for (const auto& seat : seats_) {
     if (seat == nullptr || seat->settled()) continue;
-    const bool seated = seat->session && seat->round_request != 0;
-    if (!seated) sit_down(*seat, now);
-    if (seat->session) {
-      listen(*seat);
-      look_for_hang(*seat, now);
-    } else if (seat->holder) {
-      watch(*seat, now);
-    }
+    step(*seat, now);
     settled = settled && seat->settled();
   }
   return settled || now >= end_of_patience();
@@ -176,48 +184,62 @@ Boot Surveyor::wake(Boot now) const {
   return std::min(now + kLook, end_of_patience());
 }
 
-Probe Surveyor::describe(const Seat& seat, Boot now) const {
+// What the record says, whoever wrote it.
+void Surveyor::add_record(Probe& probe, const Progress& progress) {
+  probe.boot_id = progress.boot_id;
+  probe.pid = progress.pid;
+  probe.start_time = progress.start_time;
+  probe.symbol = progress.symbol;
+  probe.gpu = progress.gpu;
+  probe.calls = progress.calls;
+  probe.slowest = progress.slowest;
+  probe.slowest_symbol = progress.slowest_symbol;
+  probe.placement = progress.placement;
+  probe.deadline = progress.deadline;
+  if (progress.in_call) probe.since = progress.began_wall;
+}
+
+// A call that is not back is the news, whatever else there is to say.
+Probe::State Surveyor::state_of(const Seat& seat,
+                                const std::optional<Progress>& progress,
+                                Boot now) {
+  if (seat.hung && progress && progress->in_call) {
+    return now - progress->began >= progress->deadline ? Probe::State::stuck
+                                                       : Probe::State::waiting;
+  }
+  if (seat.round_done) return Probe::State::answering;
+  if (seat.refused) return Probe::State::not_run;
+  if (seat.session && seat.session->broken()) return Probe::State::failed;
+  if (seat.holder && !seat.holder->progress) return Probe::State::not_run;
+  return Probe::State::slow;
+}
+
+std::string Surveyor::why_of(const Seat& seat) {
+  if (seat.hung || seat.round_done) return {};
+  if (seat.refused) return seat.refused->text;
+  if (seat.session) {
+    const auto& broken = seat.session->broken();
+    return broken ? broken->text : "the round is not complete yet";
+  }
+  if (!seat.holder) return "no prober was started yet";
+  if (!seat.holder->progress) {
+    return "somebody else's probe holds the driver: " +
+           seat.holder->why_unknown;
+  }
+  return fmt::format("probe {} of another caller is still at work",
+                     seat.holder->progress->pid);
+}
+
+Probe Surveyor::describe(const Seat& seat, Boot now) {
   Probe probe;
   probe.slot = seat.number;
   for (int i = 0; i < 32; ++i) {
     if ((seat.left_out >> i & 1U) != 0) probe.left_out.push_back(i);
   }
-  if (const auto progress = seat.progress()) {
-    probe.boot_id = progress->boot_id;
-    probe.pid = progress->pid;
-    probe.start_time = progress->start_time;
-    probe.symbol = progress->symbol;
-    probe.gpu = progress->gpu;
-    probe.calls = progress->calls;
-    probe.slowest = progress->slowest;
-    probe.slowest_symbol = progress->slowest_symbol;
-    probe.placement = progress->placement;
-    probe.deadline = progress->deadline;
-    if (progress->in_call) probe.since = progress->began_wall;
-    if (progress->in_call && !seat.settled()) {
-      probe.state = Probe::State::slow;
-    }
-    // In one call for long enough to be named, though not to be given up.
-    if (progress->in_call && now - progress->began >= progress->deadline) {
-      probe.state = Probe::State::stuck;
-    } else if (seat.hung) {
-      probe.state = Probe::State::waiting;
-    }
-  }
-  if (seat.round_done && !seat.hung) {
-    probe.state = Probe::State::answering;
-  } else if (seat.refused) {
-    probe.why = seat.refused->text;
-  } else if (seat.session && seat.session->broken()) {
-    probe.state = Probe::State::failed;
-    probe.why = seat.session->broken()->text;
-  } else if (seat.holder && !seat.holder->progress) {
-    probe.why = "slot held: " + seat.holder->why_unknown;
-  } else if (seat.holder && !seat.hung) {
-    probe.state = Probe::State::slow;
-    probe.why =
-        fmt::format("probe {} of another caller is still at work", probe.pid);
-  }
+  const auto progress = seat.progress();
+  if (progress) add_record(probe, *progress);
+  probe.state = state_of(seat, progress, now);
+  probe.why = why_of(seat);
   return probe;
 }
 
@@ -303,9 +325,7 @@ void Surveyor::dispose() {
     Session& session = *seat->session;
     const auto progress = session.progress();
     if (progress && progress->in_call && !session.reap()) {
-      if (options_.end_what_sleeps) {
-        end_prober(host_, progress->pid, progress->start_time, kEndGrace);
-      }
+      end_prober(host_, progress->pid, progress->start_time, kEndGrace);
       session.reap();
     } else {
       session.dismiss(kDismissGrace);

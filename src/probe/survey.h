@@ -30,9 +30,6 @@ struct SurveyOptions {
   Millis patience = 10s;
   double factor = 1.0;      // of the deadlines; for tests
   std::string driver_root;  // empty: look everywhere
-  // A prober that can be ended (it sleeps in user space) is ended when the
-  // survey is over. The agent says no while the deadline has not passed.
-  bool end_what_sleeps = true;
 };
 
 struct Survey {
@@ -75,13 +72,20 @@ class Surveyor {
 
  private:
   struct Seat;
-  void sit_down(Seat& seat, Boot now);
-  void listen(Seat& seat);
+  void step(Seat& seat, Boot now);
+  void sit_down(Seat& seat);
+  static void ask(Seat& seat, Session& session);
+  static void listen(Seat& seat, Session& session);
   void watch(Seat& seat, Boot now);
   void look_for_hang(Seat& seat, Boot now);
   void second_opinion(Boot now);
   void judge(Seat& seat, Boot now) const;
-  Probe describe(const Seat& seat, Boot now) const;
+  static Probe describe(const Seat& seat, Boot now);
+  static void add_record(Probe& probe, const Progress& progress);
+  static Probe::State state_of(const Seat& seat,
+                               const std::optional<Progress>& progress,
+                               Boot now);
+  static std::string why_of(const Seat& seat);
   void add_missing_gpus(Survey& survey, Boot now) const;
   Boot end_of_patience() const { return started_ + options_.patience; }
 
