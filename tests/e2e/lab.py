@@ -32,6 +32,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
+FITHAW = 0xC0045878  # linux/fs.h
 PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux",
             "mount": "mount", "dbus-daemon": "dbus", "systemctl": "systemd"}
 # Of no use in a lab, slow, or not the lab's to touch.
@@ -89,12 +90,15 @@ def why_not():
                   'mount -t overlay o "$0/r" -o '
                   '"lowerdir=/,upperdir=$0/u,workdir=$0/w"; '
                   'mount -t proc proc "$0/r/proc"; mknod "$0/u/n" c 1 3')
-        done = subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "--pid",
-             "--cgroup", "--net", "--ipc", "--uts", "--fork",
-             "sh", "-c", script, base],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=10)
+        try:
+            done = subprocess.run(
+                ["unshare", "--mount", "--propagation", "private", "--pid",
+                 "--cgroup", "--net", "--ipc", "--uts", "--fork",
+                 "sh", "-c", script, base],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=10)
+        except subprocess.TimeoutExpired:
+            return "making namespaces does not come to an end here"
     if done.returncode != 0:
         return ("may not make namespaces and mounts (an ordinary container? "
                 "run it privileged): " + done.stderr.strip()[-200:])
@@ -141,11 +145,12 @@ def wait_until(what, seconds, pause=0.02):
 
 class Lab:
     def __init__(self, bin_dir, scenario="healthy-8xh100"):
-        self.bin = pathlib.Path(bin_dir).resolve()
         self.scenario = scenario
         self.init = None  # host pid of the lab's PID 1
         self.boot = None
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="gpuward-lab-"))
+        # Copies, so that a build under way changes nothing here.
+        self.bin = self.base / "bin"
         self.cgroup = cgroup_root() / self.base.name
         self.node = self.base / "node"
         # A client of the simulated GPU needs this in its environment.
@@ -159,7 +164,7 @@ class Lab:
         (self.base / "space").mkdir()
         os.mkfifo(self.base / "kmsg", 0o600)
         self._kmsg = os.open(self.base / "kmsg", os.O_RDWR | os.O_NONBLOCK)
-        self._lay_files()
+        self._lay_files(pathlib.Path(bin_dir).resolve())
 
     # What it is made of.
 
@@ -173,7 +178,7 @@ class Lab:
     def unit(self, name, text):
         self.file(f"/etc/systemd/system/{name}", text)
 
-    def _lay_files(self):
+    def _lay_files(self, product):
         files = self.base / "files"
         self.file("/etc/fstab", "")
         self.file("/etc/hostname", "gpuward-lab\n")
@@ -182,15 +187,17 @@ class Lab:
         self.unit("lab.target", LAB_TARGET)
         for name in MASKED:
             (files / "etc/systemd/system" / name).symlink_to("/dev/null")
-        library = next(path for path in (
-            self.bin.parent / "lib/sim/libnvidia-ml.so.1",
-            self.bin.parent / "lib/gpuward/sim/libnvidia-ml.so.1")
-            if path.exists())
-        place = files / LIBRARY.lstrip("/")
-        place.parent.mkdir(parents=True)
-        shutil.copy(library, place)
-        (files / "usr/bin").mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.bin / "gpuward", files / "usr/bin/gpuward")
+        folder = next((path for path in (product.parent / "lib/sim",
+                                         product.parent / "lib/gpuward/sim")
+                       if path.exists()), product.parent / "lib/sim")
+        shutil.copytree(folder, self.base / "lib/sim", symlinks=True)
+        self.bin.mkdir()
+        shutil.copy(product / "gpuward", self.bin)
+        for source, place in (("lib/sim/libnvidia-ml.so.1", LIBRARY),
+                              ("bin/gpuward", "/usr/bin/gpuward")):
+            target = files / place.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.base / source, target)
 
     # Its life.
 
@@ -203,7 +210,7 @@ class Lab:
         self.cgroup.mkdir()
         log = open(self.base / "boot.log", "wb")
         self.boot = subprocess.Popen(
-            ["sh", str(HERE / "boot.sh"), str(self.base), str(self.cgroup),
+            ["sh", str(HERE / "boot"), str(self.base), str(self.cgroup),
              str(self.node)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True)
@@ -344,7 +351,7 @@ class Lab:
             if comm_of(pid) in ("systemd", "systemd-shutdow", "unshare"):
                 self._end(pid)
         if self.node.exists():
-            self._sim("stop", "--dir", str(self.node), check=False)  # thaws
+            self._stop_node()
         wait_until(lambda: [self._end(pid) for pid in pids_below(self.cgroup)]
                    == [], 5)
         for path in sorted(self.cgroup.rglob("*"), reverse=True):
@@ -353,6 +360,26 @@ class Lab:
         wait_until(lambda: self._rmdir(self.cgroup), 2)
         shutil.rmtree(self.base, ignore_errors=True)
         return int(self.cgroup.exists() or self.base.exists())
+
+    def _stop_node(self):
+        try:
+            self._sim("stop", "--dir", str(self.node), check=False)
+        except (OSError, subprocess.SubprocessError):
+            pass
+        if not self.node.exists():
+            return
+        keeper = (self.node / "keeper.pid").read_text().strip()
+        if comm_of(keeper).startswith("gpuward"):
+            self._end(int(keeper))
+        disk = self.node / "disk"  # still mounted: by hand
+        if os.path.ismount(disk):
+            folder = os.open(disk, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.ioctl(folder, FITHAW, 0)
+            except OSError:
+                pass  # it was not frozen
+            os.close(folder)
+            subprocess.run(["umount", "-l", str(disk)], check=False)
 
     @staticmethod
     def _end(pid):

@@ -3,10 +3,11 @@
 
 Boots a lab (lab.py) and looks where probers live, what a stuck one holds up,
 and what is made of a dead bus and of a journal. Debian packages: systemd, dbus.
-Where there can be no lab, that is said, with exit code 77 (skipped).
+Where there can be no lab, each test is skipped with the reason.
 """
 import argparse
 import json
+import os
 import re
 import signal
 import sys
@@ -14,7 +15,8 @@ import time
 
 import lab as labs
 
-SKIPPED = 77
+# Slower builds (sanitizers) get more time, none gets another verdict.
+FACTOR = float(os.environ.get("GPUWARD_TEST_FACTOR", "1"))
 PROBER = "gpuward-prober"
 SCOPE = re.compile(r"/system\.slice/gpuward-prober-(\d)-\d+\.scope$")
 AGENT = """[Unit]
@@ -68,7 +70,7 @@ def ids(document):
 
 
 def in_time(done, seconds):
-    expect(done.seconds <= seconds,
+    expect(done.seconds <= seconds * FACTOR,
            f"took {done.seconds:.1f} s, {seconds} s at most")
 
 
@@ -82,7 +84,7 @@ def fresh(lab):
     lab.inject("--clear", "all")
     lab.run("systemctl stop gpuward-agent kubelet 2>/dev/null; "
             "systemctl start dbus.socket dbus systemd-journald; "
-            "systemctl reset-failed")
+            "systemctl reset-failed; rm -f /run/gpuward/snapshot.json")
     gone = labs.wait_until(lambda: not stuck_probers(lab), 5)
     expect(gone, "a prober outlives the hang that was lifted")
 
@@ -114,13 +116,12 @@ def a_prober_gets_a_scope_of_its_own(lab):
 
 def a_second_prober_gets_a_scope_too(lab):
     lab.inject("nvmlDeviceGetTemperature*", "gpu=3", "hang=futex")
-    lab.inject("nvmlDeviceGetCount_v2", "delay=1ms")
-    lab.run("systemctl start gpuward-agent", check=True)
-    lab.run("gpuward doctor --patience 2")
-    slots = labs.wait_until(lambda: both_slots(lab), 12)
-    expect(slots, "not in two scopes: " + ", ".join(
-        lab.cgroup_of(pid) for pid in stuck_probers(lab)))
-    stop_is_not_held_up(lab)
+    lab.run_in_unit("caller.service", "gpuward doctor --patience 3",
+                    wait=False)
+    expect(labs.wait_until(lambda: both_slots(lab), 4),
+           "not in two scopes: " + ", ".join(
+               lab.cgroup_of(pid) for pid in stuck_probers(lab)))
+    in_time(lab.run("systemctl stop caller.service"), 3)
 
 
 def both_slots(lab):
@@ -199,13 +200,27 @@ def a_killed_agent_leaves_no_second_prober(lab):
     stop_is_not_held_up(lab)
 
 
+def a_stuck_probe_is_not_healthy(lab):
+    """Even where /sys shows no GPU (the lab's): there are nodes, a library."""
+    lab.inject("nvmlInit*", "hang=futex")
+    done = lab.run("gpuward doctor --json --patience 1")
+    document = report(done)
+    expect(done.returncode != 0 and document["verdict"] != "healthy",
+           f"doctor: exit code {done.returncode}, {document['verdict']}, "
+           f"while its probe is {document['probes'][0]['state']} in "
+           f"{document['probes'][0]['symbol']}")
+    done = lab.run("gpuward status --json --patience 1")
+    expect(report(done)["verdict"] != "healthy",
+           f"status: exit code {done.returncode}, {report(done)['verdict']}")
+
+
 # A bus that is dead, or late.
 
 def without_a_bus(lab):
     lab.run("systemctl stop dbus.socket dbus.service", check=True)
     document = report(lab.run("gpuward status --json"))
     expect(re.match(r"(scope|cgroup) ", placement(document)),
-           placement(document))
+           f"placement {placement(document)!r}")
     done = lab.run("gpuward doctor --json")
     in_time(done, 3)
     expect(report(done)["verdict"] == "healthy", done.stdout[-300:])
@@ -267,7 +282,8 @@ def nothing_of_ours_reloads(lab):
     lab.run("systemctl start gpuward-agent", check=True)
     for line in ("doctor", "status", "release --for 20s", "release --end"):
         done = lab.run(f"gpuward {line}")
-        expect(done.returncode == 0, f"{line}: {done.stderr}")
+        expect(done.returncode == 0, f"{line}: {done.returncode} "
+               f"{done.stdout[-300:]}{done.stderr}")
     lab.run("systemctl stop gpuward-agent", check=True)
     lab.run("journalctl --sync")
     told = lab.run("journalctl --no-pager _PID=1").stdout
@@ -355,7 +371,7 @@ def a_damaged_journal_is_said(lab):
                        seconds=8)
         expect(0 <= done.returncode <= 3,
                f"{how}: exit code {done.returncode}: {done.stderr[-300:]}")
-        expect(done.seconds <= 4, f"{how}: took {done.seconds:.1f} s")
+        in_time(done, 4)
         document = report(done)
         unknown = {each["id"]: each["why"]
                    for each in document["checks"]["unknown"]}
@@ -401,6 +417,8 @@ TESTS = [
     a_prober_in_state_d_stays_and_is_not_joined,
     a_sleeping_prober_holds_up_no_stop,
     a_killed_agent_leaves_no_second_prober,
+    a_stuck_probe_is_not_healthy,
+    nothing_of_ours_reloads,
     without_a_bus,
     an_agent_stops_while_the_bus_is_frozen,
     with_a_frozen_bus,
@@ -410,7 +428,6 @@ TESTS = [
     a_copied_root_is_read_from_its_journal,
     without_journald,
     a_damaged_journal_is_said,
-    nothing_of_ours_reloads,
     the_shutdown_is_not_held_up,
 ]
 
@@ -430,9 +447,10 @@ def main():
     told = parser.parse_args()
     why = labs.why_not()
     if why:
-        print(f"skipped  all: {why}")
+        for test in TESTS:
+            print(f"skipped  {test.__name__.replace('_', ' ')}: {why}")
         print(f"0 passed, 0 failed, {len(TESTS)} skipped")
-        return SKIPPED
+        return 0
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     with labs.Lab(told.bin) as lab:
         lay(lab)
@@ -453,6 +471,9 @@ def main():
                 result = "failed"
                 lines = (str(why) or type(why).__name__).splitlines()
             counts[result] += 1
+            if result == "skipped":
+                print(f"skipped  {name}: {lines[0]}", flush=True)
+                continue
             print(f"{result:8} {name} ({time.monotonic() - began:.1f} s)")
             for line in lines:
                 print(f"         {line}", flush=True)

@@ -46,6 +46,9 @@ def callers(node, where, with_agent):
         in_time(seen, 0.4)
         at_most(node, most)
     names(seen, where[0])
+    if where == ONE_GPU:
+        check([3] in [p["left_out"] for p in seen.json["probes"]],
+              f"GPU 3 is to be left out by one probe: {seen.brief()}")
     many = [node.spawn([node.program, "doctor", "--json", "--patience",
                         str(FACTOR)]) for _ in range(10)]
     for each in [node.outcome(child, 10) for child in many]:
