@@ -1,5 +1,7 @@
 #include "agent/pipeline.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -31,7 +33,10 @@ Reading flavour_in(const Reading& driver_file) {
 Reading driver_version(const Host& host, const Reading& by_nvml, Wall now) {
   if (by_nvml.state == Reading::State::value) return by_nvml;
   const auto loaded = loaded_driver_version(host.evidence);
-  return loaded ? reading_of(*loaded, now) : by_nvml;
+  if (!loaded) return by_nvml;
+  Reading reading = reading_of(*loaded, now);
+  reading.why = "of the loaded module";
+  return reading;
 }
 
 // A GPU that gives no handle tells no address. NVML counts GPUs in the order of
@@ -61,6 +66,44 @@ Snapshot empty_snapshot(const Host& host, Wall now) {
   snapshot.hostname = hostname(host.evidence).value_or("");
   snapshot.uptime_seconds = uptime_seconds(host.evidence).value_or(0);
   return snapshot;
+}
+
+std::string in_words(const Probe& probe) {
+  std::string out = "the probe is " + std::string(name_of(probe.state));
+  if (probe.state == Probe::State::not_run) out = "the probe was not run";
+  if (!probe.why.empty()) return out + ": " + probe.why;
+  if (!probe.symbol.empty()) out += " in " + probe.symbol;
+  return out;
+}
+
+// "nvmlInit: DRIVER_NOT_LOADED"; empty for a reading that is there.
+std::string in_words(std::string_view what, const Reading& reading) {
+  if (reading.state == Reading::State::value) return {};
+  return fmt::format("{}: {}", what,
+                     reading.why.empty() ? "no answer" : reading.why);
+}
+
+// NVML did not do its work, and no fault was found that says why: whatever the
+// catalogue makes of it, this node must not be called healthy.
+std::vector<UnknownCheck> unexplained(const Snapshot& snapshot) {
+  std::vector<UnknownCheck> out;
+  const auto add = [&out](std::string_view id, std::string why) {
+    if (!why.empty()) out.push_back({std::string(id), std::move(why), true});
+  };
+  bool answered = false;
+  for (const Probe& probe : snapshot.probes) {
+    answered = answered || probe.state == Probe::State::answering;
+    if (probe.state != Probe::State::answering) add("probe", in_words(probe));
+  }
+  if (!answered) return out;
+  add("nvml", in_words("nvmlInit", snapshot.init));
+  if (snapshot.init.state != Reading::State::value) return out;
+  add("nvml", in_words("the number of GPUs", snapshot.gpu_count));
+  for (const Gpu& gpu : snapshot.gpus) {
+    add("nvml", in_words(fmt::format("GPU {} gives no handle", gpu.index),
+                         reading(gpu, field::kHandle)));
+  }
+  return out;
 }
 
 }  // namespace
@@ -112,7 +155,17 @@ Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
   for (const Evidence& evidence : facts_of(snapshot, now)) {
     fold(catalogue, state, evidence);
   }
-  return conclude(catalogue, state, collection.gaps, now);
+  Diagnosis diagnosis = conclude(catalogue, state, collection.gaps, now);
+  const bool explained =
+      std::ranges::any_of(diagnosis.findings, [](const Finding& finding) {
+        return finding.severity == Severity::fault;
+      });
+  if (!explained) {
+    for (UnknownCheck& check : unexplained(snapshot)) {
+      diagnosis.checks.unknown.push_back(std::move(check));
+    }
+  }
+  return diagnosis;
 }
 
 }  // namespace gpuward

@@ -68,6 +68,7 @@ struct Readers::Client {
   Fd fd;
   std::string request;
   bool waits_for_round = false;
+  Millis patience{0};
   Boot until{};
 };
 
@@ -111,9 +112,12 @@ void Readers::accept_one() {
   // The whole answer goes into the socket's buffer at once: this thread never
   // waits for a client.
   const int room = 4 << 20;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) !=
+      0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+  }
   clients_.push_back(
-      {std::move(fd), {}, false, BootClock::now() + kClientTime});
+      {std::move(fd), {}, false, Millis(0), BootClock::now() + kClientTime});
   Client& client = clients_.back();
   if (!loop_.on_readable(client.fd.get(),
                          [this, &client] { read_from(client); })) {
@@ -134,8 +138,9 @@ void Readers::read_from(Client& client) {
   }
   const auto ask = decode_ask(client.request);
   if (!ask) return drop(client);
-  if (!ask->fresh) return reply(client, current_());
+  if (!ask->fresh) return reply(client, current_(Millis::max()));
   client.waits_for_round = true;
+  client.patience = ask->patience;
   client.until = BootClock::now() + ask->patience;
   want_round_();
 }
@@ -165,7 +170,7 @@ void Readers::answer_late(Boot now) {
     Client& client = *next++;
     if (client.until > now) continue;
     if (client.waits_for_round) {
-      reply(client, current_());
+      reply(client, current_(client.patience));
     } else {
       drop(client);
     }

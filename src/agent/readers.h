@@ -19,8 +19,9 @@ class Readers {
   // Called when somebody wants a fresh round; the owner answers by calling
   // answer_all() with it, or answer_late() as time passes.
   using WantRound = std::function<void()>;
-  // The snapshot as it is now.
-  using Current = std::function<Snapshot()>;
+  // The snapshot as it is now, for somebody whose patience is over (max() for
+  // somebody who did not ask for a round).
+  using Current = std::function<Snapshot(Millis patience)>;
 
   // Error::busy if an agent answers there already.
   static Result<std::unique_ptr<Readers>> listen(const Host& host, Loop& loop,

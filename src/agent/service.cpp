@@ -19,7 +19,6 @@ constexpr Millis kSeldom = 5min;
 constexpr Millis kLongestPause = 10min;
 // Longer than any deadline: a round is given up by its calls, not as a whole.
 constexpr Millis kRoundPatience = 10min;
-constexpr Millis kGrace = 300ms;
 
 bool sleeps_without_clients(const Snapshot& snapshot) {
   return std::ranges::any_of(snapshot.gpus, [](const Gpu& gpu) {
@@ -42,7 +41,7 @@ Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
   std::unique_ptr<Service> service(new Service(host, loop, std::move(options)));
   Service* self = service.get();
   service->readers_ = TRY(Readers::listen(
-      host, loop, [self] { return self->current(); },
+      host, loop, [self](Millis patience) { return self->current(patience); },
       [self] {
         self->next_round_ = BootClock::now();
         self->set_timer(self->next_round_);
@@ -79,7 +78,7 @@ void Service::set_timer(Boot when) {
 void Service::let_go() {
   if (surveyor_) surveyor_->dispose();
   surveyor_.reset();
-  if (session_) session_->dismiss(kGrace);
+  if (session_) probe::let_go(host_, *session_);
   session_.reset();
 }
 
@@ -132,7 +131,7 @@ void Service::finish_round(Boot now) {
   failures_ = hung ? failures_ + 1 : 0;
   Millis pause = pause_after(failures_, options_.interval);
   if (!hung && sleeps_without_clients(snapshot)) {
-    if (session_) session_->dismiss(kGrace);
+    if (session_) probe::let_go(host_, *session_);
     session_.reset();
     pause = std::max(pause, kSeldom);
   }
@@ -148,10 +147,11 @@ void Service::finish_round(Boot now) {
 
 // What is known now: of the round under way and, where that has nothing yet,
 // of the last one, with its age.
-Snapshot Service::current() const {
+Snapshot Service::current(Millis patience) const {
   if (!surveyor_) return last_;
   const Boot now = BootClock::now();
-  Snapshot fresh = to_snapshot(host_, surveyor_->result(now), wall_now());
+  Snapshot fresh =
+      to_snapshot(host_, surveyor_->result_for(patience, now), wall_now());
   keep_old_readings(fresh, last_);
   return fresh;
 }
@@ -159,7 +159,10 @@ Snapshot Service::current() const {
 void Service::publish(Snapshot snapshot) {
   last_ = std::move(snapshot);
   next_write_ = BootClock::now() + std::min(options_.interval, kTick * 5);
-  if (const auto written = write_snapshot(host_, last_); !written) {
+  auto written = write_snapshot(host_, last_);
+  // Somebody may have cleaned up /run under us.
+  if (!written && make_run_dir(host_)) written = write_snapshot(host_, last_);
+  if (!written) {
     std::fprintf(stderr, "gpuward agent: %s\n", written.error().text.c_str());
   }
 }

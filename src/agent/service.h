@@ -43,7 +43,7 @@ class Service {
   void finish_round(Boot now);
   void let_go();
   void publish(Snapshot snapshot);
-  Snapshot current() const;
+  Snapshot current(Millis patience = Millis::max()) const;
   void watch_sockets();
   void set_timer(Boot when);
 

@@ -113,6 +113,11 @@ Result<Snapshot> ask_agent(const Host& host, const Ask& ask, Millis deadline) {
   return parse_snapshot(TRY(read_to_end(fd, end)));
 }
 
+bool agent_listens(const Host& host) {
+  const auto fd = connect_to(read_socket_path(host));
+  return fd || fd.error().kind == Error::Kind::denied;
+}
+
 Result<Snapshot> read_snapshot(const Host& host, Millis oldest) {
   const std::string path = snapshot_path(host);
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

@@ -28,6 +28,9 @@ Result<Ask> decode_ask(std::string_view line);
 // gone where no agent is listening, Error::timeout where it does not answer.
 Result<Snapshot> ask_agent(const Host& host, const Ask& ask, Millis deadline);
 
+// Whether an agent listens; also true where we may not ask it.
+bool agent_listens(const Host& host);
+
 // The snapshot file, if it is of this boot and not older than `oldest`.
 Result<Snapshot> read_snapshot(const Host& host, Millis oldest);
 

@@ -11,7 +11,9 @@ namespace gpuward::cli {
 namespace {
 
 // The agent answers within the patience; this is for the way.
-constexpr Millis kForTheWay = 500ms;
+constexpr Millis kForTheWay = 300ms;
+// How old a snapshot may be for somebody who cannot have a fresh one.
+constexpr Millis kRecent = 1min;
 
 }  // namespace
 
@@ -27,20 +29,26 @@ Result<Host> open_host(const Common& common) {
 
 Look look_at(const Host& host, const Common& common, Millis patience,
              const probe::OnWait& on_wait) {
-  const Boot started = BootClock::now();
   auto answer = ask_agent(host, {.fresh = true, .patience = patience},
                           patience + kForTheWay);
   if (answer) return {std::move(*answer), true};
+  // Who may not ask the agent may still read what it wrote.
+  if (answer.error().kind == Error::Kind::denied) {
+    if (auto known = read_snapshot(host, kRecent)) {
+      return {std::move(*known), true};
+    }
+  }
   if (const auto released = released_until(host, wall_now())) {
     return {unprobed_snapshot(host, in_words(*released), wall_now()), false};
   }
   // An agent that takes connections and does not answer has used the patience
   // up; its prober's record still tells what it is in.
-  const Millis left = patience - (BootClock::now() - started);
+  const bool mute = answer.error().kind == Error::Kind::timeout;
   const auto survey = probe::run_survey(host,
-                                        {.patience = std::max(left, Millis(0)),
+                                        {.patience = mute ? 0ms : patience,
                                          .factor = deadline_factor(),
-                                         .driver_root = common.driver_root},
+                                         .driver_root = common.driver_root,
+                                         .only_look = mute},
                                         on_wait);
   return {to_snapshot(host, survey, wall_now()), false};
 }

@@ -180,7 +180,10 @@ void print_list(const Screen& screen, const Snapshot& snapshot) {
 }
 
 Snapshot snapshot_of(const Host& host, const StatusOptions& options) {
-  if (auto known = read_snapshot(host, kFreshFile)) return std::move(*known);
+  // The file of an agent that is gone says nothing of now.
+  if (agent_listens(host)) {
+    if (auto known = read_snapshot(host, kFreshFile)) return std::move(*known);
+  }
   WaitLine line;
   return look_at(host, options.common, options.patience,
                  [&line](const Probe& probe, Millis waited) {

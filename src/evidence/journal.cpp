@@ -75,6 +75,18 @@ void to_end(sd_journal* journal, const JournalQuery& query) {
   ::sd_journal_seek_tail(journal);
 }
 
+// Damaged files, and files that this user may not read, are passed over in
+// silence: a journal without one entry of the running boot tells that.
+Result<void> check_it_speaks(sd_journal* journal, const std::string& boot_id) {
+  ::sd_journal_flush_matches(journal);
+  TRY_VOID(add_match(journal, "_BOOT_ID=" + boot_id));
+  ::sd_journal_seek_tail(journal);
+  if (::sd_journal_previous(journal) > 0) return {};
+  return fail(Error::Kind::malformed,
+              "the journal holds nothing of this boot: damaged, or not "
+              "readable without root or the group systemd-journal");
+}
+
 }  // namespace
 
 Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
@@ -106,6 +118,9 @@ Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
     if (!text) continue;
     bytes += text->size();
     out.lines.push_back({wall_time(journal.get()), std::string(*text)});
+  }
+  if (out.lines.empty()) {
+    TRY_VOID(check_it_speaks(journal.get(), boot_id));
   }
   std::ranges::reverse(out.lines);
   return out;

@@ -33,7 +33,8 @@ struct JournalLines {
   bool cut = false;                // stopped at a limit: the newest were kept
 };
 
-// Error::not_found where that machine keeps no journal.
+// Error::not_found where that machine keeps no journal; Error::malformed where
+// it keeps one that tells nothing of that boot.
 Result<JournalLines> read_journal(const Root& root, const JournalQuery& query);
 
 }  // namespace gpuward

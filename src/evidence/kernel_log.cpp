@@ -36,18 +36,15 @@ std::optional<Wall> after(std::optional<Wall> boot,
 }
 
 // What is older than `before_usec`, from the journal.
-std::vector<Evidence> from_journal(const Root& root,
-                                   std::optional<uint64_t> before_usec) {
+Result<std::vector<Evidence>> from_journal(
+    const Root& root, std::optional<uint64_t> before_usec) {
   std::vector<Evidence> out;
-  const auto boot_id = boot_id_of(root);
-  if (!boot_id) return out;
   JournalQuery query;
   query.matches = {"_TRANSPORT=kernel"};
-  query.boot_id = *boot_id;
+  query.boot_id = TRY(boot_id_of(root));
   query.before_usec = before_usec;
-  auto journal = read_journal(root, query);
-  if (!journal) return out;
-  for (JournalLine& line : journal->lines) {
+  JournalLines journal = TRY(read_journal(root, query));
+  for (JournalLine& line : journal.lines) {
     out.push_back(line_of(std::move(line.text), line.when, "journal"));
   }
   return out;
@@ -77,11 +74,18 @@ std::vector<Evidence> from_files(const Root& root, std::optional<Wall> boot,
   return out;
 }
 
-std::vector<Evidence> older_than(const Root& root, std::optional<Wall> boot,
-                                 std::optional<uint64_t> before_usec) {
+void add_older(Collected& out, const Root& root, std::optional<Wall> boot,
+               std::optional<uint64_t> before_usec) {
   auto lines = from_journal(root, before_usec);
-  if (lines.empty()) lines = from_files(root, boot, before_usec);
-  return lines;
+  if (lines && !lines->empty()) {
+    out.evidence = std::move(*lines);
+    return;
+  }
+  out.evidence = from_files(root, boot, before_usec);
+  if (!lines && lines.error().kind != Error::Kind::not_found &&
+      out.evidence.empty()) {
+    out.gaps.push_back({std::string(kSource), lines.error().text});
+  }
 }
 
 Gap unreadable(const Error& error) {
@@ -122,7 +126,7 @@ Collected collect_kernel_log(const Host& host) {
     if (ring && !ring->records.empty()) {
       before = ring->records.front().boot_usec;
     }
-    out.evidence = older_than(root, boot, before);
+    add_older(out, root, boot, before);
   }
   const bool has_older = !out.evidence.empty();
   if (!ring) {

@@ -245,7 +245,10 @@ std::string pci_address(std::string_view bus_id) {
 
 std::vector<Evidence> facts_of(const Snapshot& snapshot, Wall now) {
   Facts facts;
-  facts.reading_of_node(fact::kDriver, "driver", snapshot.driver_version);
+  // With a note it is not NVML's word, and the source "driver" has it too.
+  if (snapshot.driver_version.why.empty()) {
+    facts.reading_of_node(fact::kDriver, "driver", snapshot.driver_version);
+  }
   facts.reading_of_node(fact::kModule, "kernel module",
                         snapshot.module_flavour);
   facts.reading_of_node(fact::kNvmlGpus,

@@ -126,13 +126,17 @@ int rank(char state) { return state == 'D' ? 2 : state == 'R' ? 1 : 0; }
 // "kernel" or "user" for a running thread, by where its time goes.
 std::string where_it_runs(const Root& root, const TaskFolder& folder,
                           const TaskStat& before) {
-  pause_for(kBusyLook);
-  const auto after = stat_of(root, folder);
-  if (!after) return {};
-  const uint64_t user = after->user_ticks - before.user_ticks;
-  const uint64_t kernel = after->system_ticks - before.system_ticks;
-  if (user == kernel) return {};
-  return kernel > user ? "kernel" : "user";
+  // On a busy machine it may not get the processor for a while.
+  constexpr int kLooks = 6;
+  for (int look = 0; look < kLooks; ++look) {
+    pause_for(kBusyLook);
+    const auto after = stat_of(root, folder);
+    if (!after) return {};
+    const uint64_t user = after->user_ticks - before.user_ticks;
+    const uint64_t kernel = after->system_ticks - before.system_ticks;
+    if (user != kernel) return kernel > user ? "kernel" : "user";
+  }
+  return {};
 }
 
 }  // namespace

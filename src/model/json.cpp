@@ -247,7 +247,11 @@ Json to_json(const Snapshot& snapshot) {
   json.set("probes", list_of(snapshot.probes));
   json.set("other_tasks", list_of(snapshot.other_tasks));
   json.set("gaps", list_of(snapshot.gaps));
-  json.set("verdict", name_of(verdict_of(snapshot.diagnosis)));
+  // Nobody has diagnosed it: that is no verdict, least of all "healthy".
+  const Checks& checks = snapshot.diagnosis.checks;
+  if (checks.passed + checks.failed > 0 || !checks.unknown.empty()) {
+    json.set("verdict", name_of(verdict_of(snapshot.diagnosis)));
+  }
   json.set("findings", list_of(snapshot.diagnosis.findings));
   json.set("checks", to_json(snapshot.diagnosis.checks));
   return json;

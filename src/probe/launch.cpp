@@ -98,7 +98,10 @@ void take_number(std::string_view argument, std::string_view name,
 }  // namespace
 
 std::vector<std::string> to_arguments(const ProberSettings& settings) {
-  return {"gpuward",
+  // systemd.io/ROOT_STORAGE_DAEMONS: what root runs under a name that begins
+  // with '@' is left alone at shutdown. Without it a prober in state D would
+  // hold the shutdown up for two time-outs of 90 s (measured, systemd 252).
+  return {"@gpuward",
           kProberVerb,
           "root=" + settings.root,
           "driver-root=" + settings.driver_root,

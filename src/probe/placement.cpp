@@ -32,20 +32,26 @@ using Bus = std::unique_ptr<sd_bus, BusCloser>;
 using Message = std::unique_ptr<sd_bus_message, MessageCloser>;
 
 // SendSIGKILL=no: stopping the scope (at shutdown, say) asks the prober to end
-// and then lets it be; two seconds are all that anybody waits for it.
+// and then lets it be; half a second is all that anybody waits for it.
 int append_properties(sd_bus_message* message, const std::string& about) {
   const auto pid = static_cast<uint32_t>(::getpid());
   return ::sd_bus_message_append(
       message, "a(sv)", 5, "Description", "s", about.c_str(), "PIDs", "au", 1,
-      pid, "SendSIGKILL", "b", 0, "TimeoutStopUSec", "t", uint64_t{2'000'000},
+      pid, "SendSIGKILL", "b", 0, "TimeoutStopUSec", "t", uint64_t{500'000},
       "CollectMode", "s", "inactive-or-failed");
 }
 
 Result<void> start_scope(const std::string& name, const std::string& about) {
+  // systemd's own socket, for root: a dead or frozen bus daemon is not in the
+  // way, and there is no Hello to wait for.
   sd_bus* raw_bus = nullptr;
-  int error = ::sd_bus_open_system(&raw_bus);
-  if (error < 0) return fail_errno(-error, "connecting to systemd");
+  int error = ::sd_bus_new(&raw_bus);
   const Bus bus(raw_bus);
+  if (error >= 0) {
+    error = ::sd_bus_set_address(bus.get(), "unix:path=/run/systemd/private");
+  }
+  if (error >= 0) error = ::sd_bus_start(bus.get());
+  if (error < 0) return fail_errno(-error, "connecting to systemd");
   sd_bus_message* raw_call = nullptr;
   error = ::sd_bus_message_new_method_call(
       bus.get(), &raw_call, "org.freedesktop.systemd1",
@@ -115,11 +121,13 @@ std::string place_self(const Root& self, int slot, bool simulated) {
   if (!simulated && ::sd_booted() > 0) {
     auto scope = enter_scope(self, slot);
     if (scope) return *scope;
-    why = scope.error().text + "; ";
+    why = scope.error().text;
   }
   auto cgroup = enter_cgroup(self);
-  if (cgroup) return *cgroup;
-  return "none: " + why + cgroup.error().text;
+  if (!cgroup) {
+    return "none: " + why + (why.empty() ? "" : "; ") + cgroup.error().text;
+  }
+  return why.empty() ? *cgroup : *cgroup + " (no scope: " + why + ")";
 }
 
 }  // namespace gpuward::probe

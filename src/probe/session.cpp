@@ -14,13 +14,21 @@
 namespace gpuward::probe {
 namespace {
 
-std::string end_in_words(int status) {
+constexpr Millis kReapGrace = 100ms;
+
+// "the prober was killed in nvmlInit_v2: Segmentation fault"
+std::string end_in_words(int status, const std::optional<Progress>& last) {
+  std::string where;
+  if (last && last->in_call) {
+    where = " in " + last->symbol;
+    if (last->gpu >= 0) where += " of GPU " + std::to_string(last->gpu);
+  }
   if (WIFSIGNALED(status)) {
     const char* name = ::sigdescr_np(WTERMSIG(status));
-    return std::string("the prober was killed by a signal: ") +
-           (name != nullptr ? name : "unknown");
+    return "the prober was killed" + where + ": " +
+           (name != nullptr ? name : "unknown signal");
   }
-  return "the prober ended with exit code " +
+  return "the prober ended" + where + " with exit code " +
          std::to_string(WEXITSTATUS(status));
 }
 
@@ -65,8 +73,13 @@ std::vector<Frame> Session::receive() {
     const ssize_t got =
         ::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
+    // Reported once, ahead of what is still queued, when the prober died with a
+    // request unread.
+    if (got < 0 && errno == ECONNRESET) continue;
     if (got <= 0) {
       broken_ = Error{Error::Kind::gone, 0, "the prober ended"};
+      // The socket closes a moment before the task can be reaped.
+      wait_for_end(kReapGrace);
       reap();
       break;
     }
@@ -82,15 +95,19 @@ std::vector<Frame> Session::receive() {
   return frames;
 }
 
-void Session::dismiss(Millis grace) {
-  if (reap()) return;
+void Session::wait_for_end(Millis grace) const {
+  pollfd watch{launched_.process.get(), POLLIN, 0};
+  if (watch.fd >= 0) ::poll(&watch, 1, static_cast<int>(grace.count()));
+}
+
+bool Session::dismiss(Millis grace) {
+  if (reap()) return true;
   if (!ask({.kind = Request::Kind::quit})) {
     // Closing our end tells it the same.
     launched_.socket.reset();
   }
-  pollfd watch{launched_.process.get(), POLLIN, 0};
-  if (watch.fd >= 0) ::poll(&watch, 1, static_cast<int>(grace.count()));
-  reap();
+  wait_for_end(grace);
+  return reap();
 }
 
 bool Session::reap() {
@@ -99,7 +116,7 @@ bool Session::reap() {
   const pid_t done = ::waitpid(launched_.pid, &status, WNOHANG);
   if (done == 0) return false;
   if (done > 0 && broken_ && broken_->kind == Error::Kind::gone) {
-    broken_->text = end_in_words(status);
+    broken_->text = end_in_words(status, progress());
   }
   launched_.pid = 0;
   return true;

@@ -41,15 +41,16 @@ class Session {
   // The record; nothing before the prober wrote its first.
   std::optional<Progress> progress() const { return map_.read(); }
 
-  // Lets go of a healthy prober: asks it to quit, waits for at most `grace`,
-  // and leaves the rest to it.
-  void dismiss(Millis grace);
+  // Lets go of a healthy prober: asks it to quit and waits for at most `grace`.
+  // True once it is gone.
+  bool dismiss(Millis grace);
 
   // True once the process is gone; reaps it. Never waits.
   bool reap();
 
  private:
   Session(Launched launched, ProgressMap map, ProberSettings settings);
+  void wait_for_end(Millis grace) const;
 
   Launched launched_;
   ProgressMap map_;

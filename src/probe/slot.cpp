@@ -69,13 +69,13 @@ std::string why_not_current(const Host& host, const Progress& progress) {
 
 Result<std::string> slot_dir(const Host& host) {
   const auto made = make_run_dir(host);
-  if (made) return host.run_dir;
-  if (::access(slot_path(host.run_dir, 1).c_str(), R_OK) == 0) {
-    return host.run_dir;
-  }
-  if (made.error().kind != Error::Kind::denied) {
+  if (!made && made.error().kind != Error::Kind::denied) {
     return std::unexpected(made.error());
   }
+  // A lock can be taken on a slot that may only be read.
+  const bool usable = ::access(host.run_dir.c_str(), W_OK) == 0 ||
+                      ::access(slot_path(host.run_dir, 1).c_str(), R_OK) == 0;
+  if (usable) return host.run_dir;
   return private_dir();
 }
 

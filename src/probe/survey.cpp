@@ -17,9 +17,21 @@ namespace {
 // How often a record is looked at: nothing tells when it changes.
 constexpr Millis kLook = 20ms;
 // A prober that was asked to quit and is healthy needs far less.
-constexpr Millis kDismissGrace = 500ms;
-constexpr Millis kEndGrace = 250ms;
+constexpr Millis kDismissGrace = 300ms;
+constexpr Millis kEndGrace = 100ms;
+// A call must have lasted that long to be called late, however little patience
+// the caller has.
+constexpr Millis kLeastLate = 250ms;
+// A prober whose owner is gone ends by itself between two calls.
+constexpr Millis kForsaken = 500ms;
 constexpr const char* kDriverFile = "/proc/driver/nvidia/version";
+
+// Placement is no business of the driver: systemd may be slow, and the prober
+// gives up on it by itself.
+bool is_in_driver_call(const std::optional<Progress>& progress) {
+  return progress && progress->in_call &&
+         progress->call_class != CallClass::place;
+}
 
 }  // namespace
 
@@ -41,7 +53,6 @@ struct Surveyor::Seat {
   std::optional<NodeFrame> node;
   std::vector<Gpu> gpus;
   Reading driver_file;
-  mutable std::optional<StuckTask> task;  // looked at once, when it is needed
 
   std::optional<Progress> progress() const {
     if (session) return session->progress();
@@ -65,6 +76,11 @@ Surveyor::Surveyor(Surveyor&&) noexcept = default;
 
 // Takes the slot, or looks at who has it.
 void Surveyor::sit_down(Seat& seat) {
+  if (options_.only_look) {
+    seat.holder = holder_of(host_, seat.number);
+    if (!seat.holder) seat.refused = Error{{}, 0, "no prober is running"};
+    return;
+  }
   auto slot = take_slot(host_, seat.number);
   if (!slot && slot.error().kind == Error::Kind::busy) {
     seat.holder = holder_of(host_, seat.number);
@@ -111,23 +127,27 @@ void Surveyor::listen(Seat& seat, Session& session) {
 
 // A call that is not back: hung once its own deadline has passed, or once it
 // has lasted for as long as this caller would wait for anything.
-void Surveyor::look_for_hang(Seat& seat, Boot now) {
+void Surveyor::look_for_hang(Seat& seat, Boot now) const {
   const auto progress = seat.progress();
-  if (!progress || !progress->in_call) return;
-  const Millis bound = std::min(progress->deadline, options_.patience);
-  seat.hung = now - progress->began >= bound;
+  seat.hung =
+      is_in_driver_call(progress) &&
+      now - progress->began >=
+          std::min(progress->deadline, std::max(options_.patience, kLeastLate));
 }
 
 // Somebody else's prober: another caller's, or a canary.
 void Surveyor::watch(Seat& seat, Boot now) {
   look_for_hang(seat, now);
-  if (!seat.hung || !seat.holder || !seat.holder->progress) return;
+  if (options_.only_look || !seat.holder || !seat.holder->progress) return;
+  const Progress& left = *seat.holder->progress;
   // Nobody will end it: its owner is gone, or it is one that we ourselves left
   // behind. If it may be ended, that frees the slot for a fresh look; if not,
   // it is the canary.
-  const Progress& left = *seat.holder->progress;
   const bool ours = left.owner_pid == ::getpid();
-  if (seat.holder->owner_alive && !ours) return;
+  if ((seat.holder->owner_alive && !ours) || !left.in_call ||
+      now - left.began < kForsaken) {
+    return;
+  }
   if (end_prober(host_, left.pid, left.start_time, kEndGrace)) {
     seat.hung = false;
     seat.holder.reset();
@@ -136,15 +156,17 @@ void Surveyor::watch(Seat& seat, Boot now) {
 
 // One GPU does not let the first prober go on: a second one asks the others.
 // It joins before the first is given up, or it would have no time left.
-void Surveyor::second_opinion(Boot now) {
-  if (seats_[1] != nullptr) return;
+bool Surveyor::second_opinion(Boot now) {
+  if (seats_[1] != nullptr || options_.only_look) return false;
   const auto progress = seats_[0]->progress();
-  if (!progress || !progress->in_call || progress->gpu < 0) return;
-  const Millis suspicious = std::min(progress->deadline, options_.patience / 2);
-  if (now - progress->began < suspicious) return;
+  if (!is_in_driver_call(progress) || progress->gpu < 0) return false;
+  const Millis suspicious =
+      std::min(progress->deadline, std::max(options_.patience / 2, kLeastLate));
+  if (now - progress->began < suspicious) return false;
   const uint32_t left_out =
       progress->left_out | (uint32_t{1} << (progress->gpu & 31));
   seats_[1] = std::make_unique<Seat>(2, left_out);
+  return true;
 }
 
 void Surveyor::step(Seat& seat, Boot now) {
@@ -160,13 +182,14 @@ void Surveyor::step(Seat& seat, Boot now) {
 }
 
 bool Surveyor::step(Boot now) {
-  second_opinion(now);
   bool settled = true;
   for (const auto& seat : seats_) {
     if (seat == nullptr || seat->settled()) continue;
     step(*seat, now);
     settled = settled && seat->settled();
   }
+  // After the seats were looked at: one may just have turned out to hang.
+  if (second_opinion(now)) settled = false;
   return settled || now >= end_of_patience();
 }
 
@@ -202,35 +225,45 @@ void Surveyor::add_record(Probe& probe, const Progress& progress) {
 // A call that is not back is the news, whatever else there is to say.
 Probe::State Surveyor::state_of(const Seat& seat,
                                 const std::optional<Progress>& progress,
-                                Boot now) {
-  if (seat.hung && progress && progress->in_call) {
+                                bool hung, Boot now) {
+  if (hung && progress) {
     return now - progress->began >= progress->deadline ? Probe::State::stuck
                                                        : Probe::State::waiting;
   }
   if (seat.round_done) return Probe::State::answering;
   if (seat.refused) return Probe::State::not_run;
   if (seat.session && seat.session->broken()) return Probe::State::failed;
-  if (seat.holder && !seat.holder->progress) return Probe::State::not_run;
+  const bool somebody_elses = seat.holder.has_value();
+  if (somebody_elses && !(progress && progress->in_call)) {
+    return Probe::State::not_run;
+  }
   return Probe::State::slow;
 }
 
 std::string Surveyor::why_of(const Seat& seat) {
-  if (seat.hung || seat.round_done) return {};
+  if (seat.round_done) return {};
   if (seat.refused) return seat.refused->text;
   if (seat.session) {
     const auto& broken = seat.session->broken();
     return broken ? broken->text : "the round is not complete yet";
   }
   if (!seat.holder) return "no prober was started yet";
-  if (!seat.holder->progress) {
+  const auto& progress = seat.holder->progress;
+  if (!progress) {
     return "somebody else's probe holds the driver: " +
            seat.holder->why_unknown;
   }
+  if (!progress->in_call) {
+    return fmt::format(
+        "probe {} of process {} holds the driver and is idle; "
+        "that process does not answer",
+        progress->pid, progress->owner_pid);
+  }
   return fmt::format("probe {} of another caller is still at work",
-                     seat.holder->progress->pid);
+                     progress->pid);
 }
 
-Probe Surveyor::describe(const Seat& seat, Boot now) {
+Probe Surveyor::describe(const Seat& seat, Millis patience, Boot now) const {
   Probe probe;
   probe.slot = seat.number;
   for (int i = 0; i < 32; ++i) {
@@ -238,21 +271,24 @@ Probe Surveyor::describe(const Seat& seat, Boot now) {
   }
   const auto progress = seat.progress();
   if (progress) add_record(probe, *progress);
-  probe.state = state_of(seat, progress, now);
-  probe.why = why_of(seat);
+  const bool hung = is_late(seat, progress, patience, now);
+  probe.state = state_of(seat, progress, hung, now);
+  if (!hung) {
+    probe.why = why_of(seat);
+  } else if (auto task = inspect_task(host_.self, probe.pid)) {
+    probe.task = std::move(*task);
+  }
   return probe;
 }
 
-void Surveyor::judge(Seat& seat, Boot now) const {
-  // At the end of the patience a call that has taken most of it is the news.
-  const auto progress = seat.progress();
-  if (progress && progress->in_call && now >= end_of_patience() &&
-      now - progress->began >= options_.patience / 2) {
-    seat.hung = true;
-  }
-  if (seat.hung && !seat.task && progress) {
-    if (auto task = inspect_task(host_.self, progress->pid)) seat.task = *task;
-  }
+// At the end of a reader's patience, a call that has taken most of it is the
+// news, though its own deadline has not passed.
+bool Surveyor::is_late(const Seat& seat,
+                       const std::optional<Progress>& progress, Millis patience,
+                       Boot now) {
+  if (seat.hung) return true;
+  return is_in_driver_call(progress) &&
+         now - progress->began >= std::max(patience / 2, kLeastLate);
 }
 
 void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {
@@ -277,13 +313,15 @@ void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {
 }
 
 Survey Surveyor::result(Boot now) const {
+  const bool over = now >= end_of_patience();
+  return result_for(over ? options_.patience : Millis::max(), now);
+}
+
+Survey Surveyor::result_for(Millis patience, Boot now) const {
   Survey out;
   for (const auto& seat : seats_) {
     if (seat == nullptr) continue;
-    judge(*seat, now);
-    Probe probe = describe(*seat, now);
-    probe.task = seat->task;
-    out.probes.push_back(std::move(probe));
+    out.probes.push_back(describe(*seat, patience, now));
     // The second prober's word counts where the first had none.
     if (seat->node && out.init.state != Reading::State::value) {
       out.init = seat->node->init;
@@ -307,6 +345,10 @@ Survey Surveyor::result(Boot now) const {
   return out;
 }
 
+Probe Surveyor::first_probe(Boot now) const {
+  return describe(*seats_[0], Millis::max(), now);
+}
+
 std::optional<Session> Surveyor::keep() {
   Seat& seat = *seats_[0];
   const bool healthy = seat.session && !seat.session->broken() && !seat.hung &&
@@ -322,16 +364,22 @@ std::optional<Session> Surveyor::keep() {
 void Surveyor::dispose() {
   for (const auto& seat : seats_) {
     if (seat == nullptr || !seat->session) continue;
-    Session& session = *seat->session;
-    const auto progress = session.progress();
-    if (progress && progress->in_call && !session.reap()) {
-      end_prober(host_, progress->pid, progress->start_time, kEndGrace);
-      session.reap();
-    } else {
-      session.dismiss(kDismissGrace);
-    }
+    let_go(host_, *seat->session);
     seat->session.reset();
   }
+}
+
+void let_go(const Host& host, Session& session) {
+  const auto in_call = [&session] {
+    const auto progress = session.progress();
+    return progress && progress->in_call ? progress : std::nullopt;
+  };
+  // Between two calls it is asked to quit, and may hang in nvmlShutdown.
+  if (!in_call() && session.dismiss(kDismissGrace)) return;
+  if (const auto progress = in_call()) {
+    end_prober(host, progress->pid, progress->start_time, kEndGrace);
+  }
+  session.reap();
 }
 
 Survey run_survey(const Host& host, const SurveyOptions& options,
@@ -345,10 +393,7 @@ Survey run_survey(const Host& host, const SurveyOptions& options,
     const Millis pause = std::max(surveyor.wake(now) - now, Millis(0));
     ::poll(watched.data(), watched.size(), static_cast<int>(pause.count()) + 1);
     now = BootClock::now();
-    if (on_wait) {
-      const Survey so_far = surveyor.result(now);
-      on_wait(so_far.probes.front(), now - started);
-    }
+    if (on_wait) on_wait(surveyor.first_probe(now), now - started);
   }
   Survey survey = surveyor.result(now);
   surveyor.dispose();

@@ -30,6 +30,7 @@ struct SurveyOptions {
   Millis patience = 10s;
   double factor = 1.0;      // of the deadlines; for tests
   std::string driver_root;  // empty: look everywhere
+  bool only_look = false;   // at who holds the slots; start nothing
 };
 
 struct Survey {
@@ -63,6 +64,9 @@ class Surveyor {
 
   // What is known now. Complete once step() returned true.
   Survey result(Boot now) const;
+  // The same for somebody whose own patience is over now.
+  Survey result_for(Millis patience, Boot now) const;
+  Probe first_probe(Boot now) const;
 
   // The healthy prober of slot 1, to be kept; nothing if there is none.
   std::optional<Session> keep();
@@ -77,14 +81,15 @@ class Surveyor {
   static void ask(Seat& seat, Session& session);
   static void listen(Seat& seat, Session& session);
   void watch(Seat& seat, Boot now);
-  void look_for_hang(Seat& seat, Boot now);
-  void second_opinion(Boot now);
-  void judge(Seat& seat, Boot now) const;
-  static Probe describe(const Seat& seat, Boot now);
+  void look_for_hang(Seat& seat, Boot now) const;
+  bool second_opinion(Boot now);
+  static bool is_late(const Seat& seat, const std::optional<Progress>& progress,
+                      Millis patience, Boot now);
+  Probe describe(const Seat& seat, Millis patience, Boot now) const;
   static void add_record(Probe& probe, const Progress& progress);
   static Probe::State state_of(const Seat& seat,
                                const std::optional<Progress>& progress,
-                               Boot now);
+                               bool hung, Boot now);
   static std::string why_of(const Seat& seat);
   void add_missing_gpus(Survey& survey, Boot now) const;
   Boot end_of_patience() const { return started_ + options_.patience; }
@@ -94,6 +99,10 @@ class Surveyor {
   Boot started_;
   std::array<std::unique_ptr<Seat>, kSlots> seats_;
 };
+
+// Ends a prober of ours as its state allows: asks it to quit, or where it does
+// not come back from a call, see ending.h. Waits half a second at most.
+void let_go(const Host& host, Session& session);
 
 // What is being waited for, for a terminal.
 using OnWait = std::function<void(const Probe& probe, Millis waited)>;
