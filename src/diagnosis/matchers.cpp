@@ -296,7 +296,14 @@ Judged judge_unanswered(const Scene& scene, const Condition& condition) {
   Judged judged =
       answer(Truth::no, "unanswered: " + names_of(scene, condition));
   const auto calls = scene.state.keyed.find(condition.signatures.front());
-  if (calls == scene.state.keyed.end()) return judged;
+  if (calls == scene.state.keyed.end()) {
+    const Signature& call =
+        scene.catalogue.signatures[condition.signatures.front()];
+    const Gap* gap = gap_for(scene, call.source);
+    if (gap == nullptr) return judged;
+    return not_known(fmt::format("{}: {}", gap->source, gap->why), true,
+                     std::move(judged.words));
+  }
   for (const auto& [key, call] : calls->second) {
     bool answered = false;
     for (size_t i = 1; i < condition.signatures.size(); ++i) {
@@ -325,6 +332,11 @@ Judged judge_read(const Scene& scene, const Condition& condition) {
   for (const std::string& source : condition.values) {
     if (scene.state.sources.contains(source)) {
       return answer(Truth::yes, "read: " + source);
+    }
+    // It is there, though it could not be read.
+    if (std::ranges::find(scene.gaps, source, &Gap::source) !=
+        scene.gaps.end()) {
+      return answer(Truth::yes, "not readable: " + source);
     }
   }
   return answer(Truth::no, "read");

@@ -75,6 +75,28 @@ void to_end(sd_journal* journal, const JournalQuery& query) {
   ::sd_journal_seek_tail(journal);
 }
 
+// From the newest backwards: if a limit is met, the oldest are left out.
+JournalLines newest_lines(sd_journal* journal, const JournalQuery& query) {
+  JournalLines out;
+  size_t bytes = 0;
+  const Boot started = BootClock::now();
+  while (::sd_journal_previous(journal) > 0) {
+    if (bytes > query.max_bytes ||
+        BootClock::now() - started > query.max_time) {
+      out.cut = true;
+      break;
+    }
+    if (query.before_usec && boot_usec(journal) >= *query.before_usec) {
+      continue;
+    }
+    const auto text = field_of(journal, "MESSAGE");
+    if (!text) continue;
+    bytes += text->size();
+    out.lines.push_back({wall_time(journal), std::string(*text)});
+  }
+  return out;
+}
+
 // Damaged files, and files that this user may not read, are passed over in
 // silence: a journal without one entry of the running boot tells that.
 Result<void> check_it_speaks(sd_journal* journal, const std::string& boot_id) {
@@ -101,24 +123,7 @@ Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
     TRY_VOID(add_match(journal.get(), match));
   }
   to_end(journal.get(), query);
-  JournalLines out;
-  size_t bytes = 0;
-  const Boot started = BootClock::now();
-  // From the newest backwards: if the limit is met, the oldest are left out.
-  while (::sd_journal_previous(journal.get()) > 0) {
-    if (bytes > query.max_bytes ||
-        BootClock::now() - started > query.max_time) {
-      out.cut = true;
-      break;
-    }
-    if (query.before_usec && boot_usec(journal.get()) >= *query.before_usec) {
-      continue;
-    }
-    const auto text = field_of(journal.get(), "MESSAGE");
-    if (!text) continue;
-    bytes += text->size();
-    out.lines.push_back({wall_time(journal.get()), std::string(*text)});
-  }
+  JournalLines out = newest_lines(journal.get(), query);
   if (out.lines.empty()) {
     TRY_VOID(check_it_speaks(journal.get(), boot_id));
   }

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "base/time.h"
 
 namespace gpuward::probe {
 namespace {
@@ -41,6 +42,23 @@ int append_properties(sd_bus_message* message, const std::string& about) {
       "CollectMode", "s", "inactive-or-failed");
 }
 
+// libsystemd bounds the reply to a call, but lets the greeting before it take
+// 25 s (measured with a frozen systemd).
+Result<void> wait_until_ready(sd_bus* bus) {
+  const Boot deadline = BootClock::now() + Millis(kBusDeadlineUsec / 1000);
+  while (::sd_bus_is_ready(bus) == 0) {
+    const int done = ::sd_bus_process(bus, nullptr);
+    if (done < 0) return fail_errno(-done, "greeting systemd");
+    const Millis left = deadline - BootClock::now();
+    if (left <= 0ms) {
+      return fail(Error::Kind::timeout, "systemd does not answer");
+    }
+    if (done > 0) continue;
+    ::sd_bus_wait(bus, static_cast<uint64_t>(left.count()) * 1000);
+  }
+  return {};
+}
+
 Result<void> start_scope(const std::string& name, const std::string& about) {
   // systemd's own socket, for root: a dead or frozen bus daemon is not in the
   // way, and there is no Hello to wait for.
@@ -52,6 +70,7 @@ Result<void> start_scope(const std::string& name, const std::string& about) {
   }
   if (error >= 0) error = ::sd_bus_start(bus.get());
   if (error < 0) return fail_errno(-error, "connecting to systemd");
+  TRY_VOID(wait_until_ready(bus.get()));
   sd_bus_message* raw_call = nullptr;
   error = ::sd_bus_message_new_method_call(
       bus.get(), &raw_call, "org.freedesktop.systemd1",

@@ -26,13 +26,6 @@ constexpr Millis kLeastLate = 250ms;
 constexpr Millis kForsaken = 500ms;
 constexpr const char* kDriverFile = "/proc/driver/nvidia/version";
 
-// Placement is no business of the driver: systemd may be slow, and the prober
-// gives up on it by itself.
-bool is_in_driver_call(const std::optional<Progress>& progress) {
-  return progress && progress->in_call &&
-         progress->call_class != CallClass::place;
-}
-
 }  // namespace
 
 // Who sits in a slot, as far as this survey is concerned.
@@ -49,6 +42,8 @@ struct Surveyor::Seat {
   uint64_t file_request = 0;
   bool round_done = false;
   bool file_done = false;
+  // A prober without an owner that was ended here, in this call.
+  std::optional<Progress> forsaken;
   bool hung = false;  // the call in the record will not be waited for longer
   std::optional<NodeFrame> node;
   std::vector<Gpu> gpus;
@@ -57,6 +52,15 @@ struct Surveyor::Seat {
   std::optional<Progress> progress() const {
     if (session) return session->progress();
     return holder ? holder->progress : std::nullopt;
+  }
+  // The call that the driver has not answered. Placement is no business of the
+  // driver: systemd may be slow, and the prober gives up on it by itself.
+  std::optional<Progress> driver_call() const {
+    auto record = progress();
+    if (!record || !record->in_call || record->call_class == CallClass::place) {
+      return std::nullopt;
+    }
+    return record;
   }
   bool settled() const {
     return refused || hung || (round_done && file_done) ||
@@ -128,11 +132,10 @@ void Surveyor::listen(Seat& seat, Session& session) {
 // A call that is not back: hung once its own deadline has passed, or once it
 // has lasted for as long as this caller would wait for anything.
 void Surveyor::look_for_hang(Seat& seat, Boot now) const {
-  const auto progress = seat.progress();
-  seat.hung =
-      is_in_driver_call(progress) &&
-      now - progress->began >=
-          std::min(progress->deadline, std::max(options_.patience, kLeastLate));
+  const auto call = seat.driver_call();
+  seat.hung = call && now - call->began >=
+                          std::min(call->deadline,
+                                   std::max(options_.patience, kLeastLate));
 }
 
 // Somebody else's prober: another caller's, or a canary.
@@ -150,6 +153,7 @@ void Surveyor::watch(Seat& seat, Boot now) {
   }
   if (end_prober(host_, left.pid, left.start_time, kEndGrace)) {
     seat.hung = false;
+    seat.forsaken = left;
     seat.holder.reset();
   }
 }
@@ -158,13 +162,12 @@ void Surveyor::watch(Seat& seat, Boot now) {
 // It joins before the first is given up, or it would have no time left.
 bool Surveyor::second_opinion(Boot now) {
   if (seats_[1] != nullptr || options_.only_look) return false;
-  const auto progress = seats_[0]->progress();
-  if (!is_in_driver_call(progress) || progress->gpu < 0) return false;
+  const auto call = seats_[0]->driver_call();
+  if (!call || call->gpu < 0) return false;
   const Millis suspicious =
-      std::min(progress->deadline, std::max(options_.patience / 2, kLeastLate));
-  if (now - progress->began < suspicious) return false;
-  const uint32_t left_out =
-      progress->left_out | (uint32_t{1} << (progress->gpu & 31));
+      std::min(call->deadline, std::max(options_.patience / 2, kLeastLate));
+  if (now - call->began < suspicious) return false;
+  const uint32_t left_out = call->left_out | (uint32_t{1} << (call->gpu & 31));
   seats_[1] = std::make_unique<Seat>(2, left_out);
   return true;
 }
@@ -271,7 +274,7 @@ Probe Surveyor::describe(const Seat& seat, Millis patience, Boot now) const {
   }
   const auto progress = seat.progress();
   if (progress) add_record(probe, *progress);
-  const bool hung = is_late(seat, progress, patience, now);
+  const bool hung = is_late(seat, patience, now);
   probe.state = state_of(seat, progress, hung, now);
   if (!hung) {
     probe.why = why_of(seat);
@@ -283,12 +286,17 @@ Probe Surveyor::describe(const Seat& seat, Millis patience, Boot now) const {
 
 // At the end of a reader's patience, a call that has taken most of it is the
 // news, though its own deadline has not passed.
-bool Surveyor::is_late(const Seat& seat,
-                       const std::optional<Progress>& progress, Millis patience,
-                       Boot now) {
+bool Surveyor::is_late(const Seat& seat, Millis patience, Boot now) {
   if (seat.hung) return true;
-  return is_in_driver_call(progress) &&
-         now - progress->began >= std::max(patience / 2, kLeastLate);
+  const auto call = seat.driver_call();
+  if (!call) return false;
+  Boot began = call->began;
+  // A call that an earlier prober did not come back from either.
+  if (seat.forsaken && seat.forsaken->symbol == call->symbol &&
+      seat.forsaken->gpu == call->gpu) {
+    began = seat.forsaken->began;
+  }
+  return now - began >= std::max(patience / 2, kLeastLate);
 }
 
 void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {

@@ -83,8 +83,7 @@ class Surveyor {
   void watch(Seat& seat, Boot now);
   void look_for_hang(Seat& seat, Boot now) const;
   bool second_opinion(Boot now);
-  static bool is_late(const Seat& seat, const std::optional<Progress>& progress,
-                      Millis patience, Boot now);
+  static bool is_late(const Seat& seat, Millis patience, Boot now);
   Probe describe(const Seat& seat, Millis patience, Boot now) const;
   static void add_record(Probe& probe, const Progress& progress);
   static Probe::State state_of(const Seat& seat,

@@ -104,7 +104,7 @@ def a_prober_gets_a_scope_of_its_own(lab):
     scope = lab.cgroup_of(found[0]).rpartition("/")[2]
     told = lab.run(f"systemctl show {scope} -p SendSIGKILL "
                    "-p TimeoutStopUSec -p CollectMode -p ActiveState")
-    for line in ("SendSIGKILL=no", "TimeoutStopUSec=2s", "ActiveState=active",
+    for line in ("SendSIGKILL=no", "TimeoutStopUSec=500ms", "ActiveState=active",
                  "CollectMode=inactive-or-failed"):
         expect(line in told.stdout.split("\n"), f"not {line}: {told.stdout}")
     expect(labs.wait_until(lambda: lab.run(
@@ -210,8 +210,8 @@ def a_stuck_probe_is_not_healthy(lab):
            f"while its probe is {document['probes'][0]['state']} in "
            f"{document['probes'][0]['symbol']}")
     done = lab.run("gpuward status --json --patience 1")
-    expect(report(done)["verdict"] != "healthy",
-           f"status: exit code {done.returncode}, {report(done)['verdict']}")
+    expect(done.returncode == 3 and "verdict" not in report(done),
+           f"status: exit code {done.returncode}")
 
 
 # A bus that is dead, or late.
