@@ -10,6 +10,7 @@
 #include "evidence/driver.h"
 #include "evidence/pci.h"
 #include "evidence/snapshot_facts.h"
+#include "evidence/tasks.h"
 #include "host/task.h"
 #include "model/facts.h"
 #include "model/fields.h"
@@ -129,6 +130,15 @@ Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now) {
   probe.why = std::move(why);
   snapshot.probes.push_back(std::move(probe));
   return snapshot;
+}
+
+void add_other_tasks(Snapshot& snapshot, const Host& host) {
+  const bool hung =
+      std::ranges::any_of(snapshot.probes, [](const Probe& probe) {
+        return probe.state == Probe::State::stuck ||
+               probe.state == Probe::State::waiting;
+      });
+  if (hung) snapshot.other_tasks = collect_tasks(host).tasks;
 }
 
 bool has_no_nvidia_hardware(const Collection& collection) {

@@ -16,6 +16,10 @@ namespace gpuward {
 // Survey and host identity as one snapshot; without findings.
 Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now);
 
+// Where a probe does not come back: who else sits in the driver. Takes up to
+// 200 ms on a large machine; does nothing while the probes are well.
+void add_other_tasks(Snapshot& snapshot, const Host& host);
+
 // No PCI device, no module, no device node of NVIDIA: nothing to probe. False
 // where that could not be read.
 bool has_no_nvidia_hardware(const Collection& collection);

@@ -141,6 +141,7 @@ void Service::finish_round(Boot now) {
     pause = options_.interval;
   }
   next_round_ = now + pause;
+  add_other_tasks(snapshot, host_);
   publish(std::move(snapshot));
   readers_->answer_all(last_);
 }

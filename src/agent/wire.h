@@ -4,7 +4,7 @@
 //   {"ask": "round", "patience_ms": 10000} after a fresh round, or what is
 //                                          known when the patience is over
 //
-// docs/formats/read-socket.md describes it for others.
+// docs/formats.md describes it for others.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/pipeline.h"
 #include "agent/wire.h"
 #include "base/text.h"
 #include "cli/node.h"
@@ -185,11 +186,12 @@ Snapshot snapshot_of(const Host& host, const StatusOptions& options) {
     if (auto known = read_snapshot(host, kFreshFile)) return std::move(*known);
   }
   WaitLine line;
-  return look_at(host, options.common, options.patience,
-                 [&line](const Probe& probe, Millis waited) {
-                   if (waited > 1s) line.show(waiting_for(probe, waited));
-                 })
-      .snapshot;
+  Look look = look_at(host, options.common, options.patience,
+                      [&line](const Probe& probe, Millis waited) {
+                        if (waited > 1s) line.show(waiting_for(probe, waited));
+                      });
+  if (!look.from_agent) add_other_tasks(look.snapshot, host);
+  return std::move(look.snapshot);
 }
 
 bool answers(const Snapshot& snapshot) {

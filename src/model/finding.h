@@ -29,7 +29,7 @@ struct Remedy {
 };
 
 struct Finding {
-  std::string id;  // of reference: docs/faults.md, generated from catalogue/
+  std::string id;  // of the catalogue entry; never renamed
   Severity severity = Severity::fault;
   Confidence confidence = Confidence::possible;
   Subject subject;

@@ -44,7 +44,7 @@ struct Probe {
   std::string boot_id;
   int pid = 0;  // in the host's namespace, as far as we see it
   uint64_t start_time = 0;
-  std::string symbol;         // the call that is not back, or the last one
+  std::string symbol;         // the call that is not back, else empty
   int gpu = -1;               // its GPU's index, -1 for none
   std::optional<Wall> since;  // when that call began
   Millis deadline{0};         // of that call's class

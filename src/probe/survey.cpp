@@ -215,14 +215,15 @@ void Surveyor::add_record(Probe& probe, const Progress& progress) {
   probe.boot_id = progress.boot_id;
   probe.pid = progress.pid;
   probe.start_time = progress.start_time;
-  probe.symbol = progress.symbol;
-  probe.gpu = progress.gpu;
   probe.calls = progress.calls;
   probe.slowest = progress.slowest;
   probe.slowest_symbol = progress.slowest_symbol;
   probe.placement = progress.placement;
+  if (!progress.in_call) return;
+  probe.symbol = progress.symbol;
+  probe.gpu = progress.gpu;
   probe.deadline = progress.deadline;
-  if (progress.in_call) probe.since = progress.began_wall;
+  probe.since = progress.began_wall;
 }
 
 // A call that is not back is the news, whatever else there is to say.
