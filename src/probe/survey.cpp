@@ -111,7 +111,9 @@ void Surveyor::ask(Seat& seat, Session& session) {
   const auto file =
       session.ask({.kind = Request::Kind::file, .target = kDriverFile});
   if (!round || !file) {
-    seat.refused = round ? file.error() : round.error();
+    // It has died meanwhile: what it was in is better news than a broken pipe.
+    listen(seat, session);
+    if (!session.broken()) seat.refused = round ? file.error() : round.error();
     return;
   }
   seat.round_request = *round;
