@@ -196,7 +196,6 @@ void fill_identity(const Model& model, sim_gpu& gpu) {
   if (!model.inforom.empty()) {
     put(gpu.inforom_oem, "2.1");
     put(gpu.inforom_ecc, "7.16");
-    put(gpu.inforom_power, "N/A");
   }
   gpu.pci_device = model.device << 16 | kNvidia;
   gpu.pci_subsystem = model.subsystem << 16 | kNvidia;

@@ -1,10 +1,12 @@
-/* Whatever the library answers is what the state file says. */
+/* Whatever the library answers is what the state file says: that of a node of
+ * our own, which is then changed, or inside `gpuward sim run SCENARIO` that of
+ * the scenario. */
 #include <stdlib.h>
 
 #include "check.h"
 #include "node.h"
 
-static struct sim_state* node;
+static const struct sim_state* node;
 
 /* An optional number: a negative one has to be answered NOT_SUPPORTED. */
 #define AGREES(function, device, type, wanted)                           \
@@ -40,9 +42,10 @@ static void check_identity(nvmlDevice_t device, const struct sim_gpu* gpu) {
                                                  sizeof text),
                0);
   CHECK_TEXT(text, gpu->inforom_ecc);
-  CHECK_NUMBER(NVML(nvmlDeviceGetInforomVersion)(device, NVML_INFOROM_POWER,
-                                                 text, sizeof text),
-               NVML_ERROR_NOT_SUPPORTED);
+  CHECK_NUMBER(
+      NVML(nvmlDeviceGetInforomVersion)(device, NVML_INFOROM_POWER, text,
+                                        sizeof text),
+      gpu->inforom_power[0] != '\0' ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED);
   CHECK_NUMBER(NVML(nvmlDeviceGetGspFirmwareVersion)(device, text), 0);
   CHECK_TEXT(text, gpu->gsp_version);
   AGREES(nvmlDeviceGetMinorNumber, device, unsigned int, gpu->minor);
@@ -177,7 +180,10 @@ static void check_links(nvmlDevice_t device, nvmlDevice_t other,
   nvmlGpuTopologyLevel_t level;
   CHECK_NUMBER(NVML(nvmlDeviceGetTopologyCommonAncestor)(device, other, &level),
                0);
-  CHECK_NUMBER(level, NVML_TOPOLOGY_SYSTEM);
+  const long next = (gpu - node->gpus + 1) % (long)node->gpu_count;
+  CHECK_NUMBER(level, gpu->numa_node == node->gpus[next].numa_node
+                          ? NVML_TOPOLOGY_NODE
+                          : NVML_TOPOLOGY_SYSTEM);
   nvmlGpuP2PStatus_t status;
   CHECK_NUMBER(NVML(nvmlDeviceGetP2PStatus)(
                    device, other, NVML_P2P_CAPS_INDEX_NVLINK, &status),
@@ -188,7 +194,11 @@ static void check_links(nvmlDevice_t device, nvmlDevice_t other,
   CHECK_NUMBER(fabric.state, gpu->fabric_state);
   CHECK_NUMBER(fabric.cliqueId, gpu->fabric_clique);
   CHECK_NUMBER(fabric.healthMask, gpu->fabric_health_mask);
-  CHECK_NUMBER(fabric.healthSummary, NVML_GPU_FABRIC_HEALTH_SUMMARY_HEALTHY);
+  /* Without a mask the driver has nothing to sum up. */
+  CHECK_NUMBER(fabric.healthSummary,
+               gpu->fabric_health_mask != 0
+                   ? NVML_GPU_FABRIC_HEALTH_SUMMARY_HEALTHY
+                   : NVML_GPU_FABRIC_HEALTH_SUMMARY_NOT_SUPPORTED);
   CHECK(memcmp(fabric.clusterUuid, gpu->fabric_cluster, 16) == 0);
 }
 
@@ -239,6 +249,16 @@ static void check_mig_device(nvmlDevice_t parent, unsigned int index,
   CHECK_NUMBER(profile.id, compute_info.profileId);
 }
 
+static const struct sim_profile* profile_of_size(const struct sim_gpu* gpu,
+                                                 uint64_t mebibytes,
+                                                 uint32_t slices) {
+  for (uint32_t i = 0; i < gpu->profile_count; ++i)
+    if (gpu->profiles[i].memory_bytes >> 20 == mebibytes &&
+        gpu->profiles[i].slices == slices)
+      return &gpu->profiles[i];
+  return NULL;
+}
+
 /* Walks the profiles as clients do: a hole goes on, the end ends. */
 static void check_profiles(nvmlDevice_t device, const struct sim_gpu* gpu) {
   uint32_t seen = 0;
@@ -250,12 +270,14 @@ static void check_profiles(nvmlDevice_t device, const struct sim_gpu* gpu) {
     if (answer == NVML_ERROR_INVALID_ARGUMENT) break;
     if (answer == NVML_ERROR_NOT_SUPPORTED) continue;
     CHECK_NUMBER(answer, NVML_SUCCESS);
-    CHECK_NUMBER(info.memorySizeMB, gpu->profiles[seen].memory_bytes >> 20);
+    const struct sim_profile* known =
+        profile_of_size(gpu, info.memorySizeMB, info.sliceCount);
+    CHECK(known != NULL);
     unsigned int places = 0;
     CHECK_NUMBER(NVML(nvmlDeviceGetGpuInstancePossiblePlacements_v2)(
                      device, info.id, NULL, &places),
                  0);
-    CHECK_NUMBER(places, gpu->profiles[seen].instances);
+    if (known != NULL) CHECK(places >= 1 && places <= 7);
     ++seen;
   }
   CHECK_NUMBER(profile, NVML_GPU_INSTANCE_PROFILE_COUNT);
@@ -287,33 +309,53 @@ static void check_gpu(int index, nvmlDevice_t device, nvmlDevice_t other) {
   check_profiles(device, gpu);
 }
 
-int main(void) {
-  node = make_node();
-  CHECK_NUMBER(NVML(nvmlInit_v2)(), NVML_SUCCESS);
-  unsigned int count = 0;
-  CHECK_NUMBER(NVML(nvmlDeviceGetCount_v2)(&count), 0);
-  CHECK_NUMBER(count, node->gpu_count);
+static void check_system(void) {
   char text[80];
   CHECK_NUMBER(NVML(nvmlSystemGetDriverVersion)(text, sizeof text), 0);
   CHECK_TEXT(text, node->driver_version);
+  char wanted[96];
+  snprintf(wanted, sizeof wanted, "%d.%s", node->cuda_version / 1000,
+           node->library_version);
   CHECK_NUMBER(NVML(nvmlSystemGetNVMLVersion)(text, sizeof text), 0);
-  CHECK_TEXT(text, "12.570.172.08");
+  CHECK_TEXT(text, wanted);
   int cuda = 0;
   CHECK_NUMBER(NVML(nvmlSystemGetCudaDriverVersion_v2)(&cuda), 0);
   CHECK_NUMBER(cuda, node->cuda_version);
+  unsigned int count = 0;
+  CHECK_NUMBER(NVML(nvmlDeviceGetCount_v2)(&count), 0);
+  CHECK_NUMBER(count, node->gpu_count);
+}
+
+static void check_gpus(void) {
+  nvmlDevice_t devices[SIM_MAX_GPUS] = {NULL};
+  for (unsigned int i = 0; i < node->gpu_count; ++i)
+    CHECK_NUMBER(NVML(nvmlDeviceGetHandleByIndex_v2)(i, &devices[i]), 0);
+  for (unsigned int i = 0; i < node->gpu_count; ++i)
+    check_gpu((int)i, devices[i], devices[(i + 1) % node->gpu_count]);
+}
+
+/* A changed reading shows at once. */
+static void check_a_change(struct sim_state* own) {
+  nvmlDevice_t device;
+  CHECK_NUMBER(NVML(nvmlDeviceGetHandleByIndex_v2)(0, &device), 0);
+  own->gpus[0].temperature = 88;
+  own->gpus[0].power_milliwatts = SIM_NOT_SUPPORTED;
+  own->gpus[0].utilization_gpu = 99;
+  check_readings(device, &own->gpus[0]);
+  char text[80];
   CHECK_NUMBER(NVML(nvmlSystemGetProcessName)(4711, text, sizeof text), 0);
   CHECK_TEXT(text, "python3");
-  nvmlDevice_t devices[2] = {NULL, NULL};
-  for (unsigned int i = 0; i < 2; ++i)
-    CHECK_NUMBER(NVML(nvmlDeviceGetHandleByIndex_v2)(i, &devices[i]), 0);
-  check_gpu(0, devices[0], devices[1]);
-  check_gpu(1, devices[1], devices[0]);
-  /* A changed reading shows at once. */
-  node->gpus[0].temperature = 88;
-  node->gpus[0].power_milliwatts = SIM_NOT_SUPPORTED;
-  node->gpus[0].utilization_gpu = 99;
-  check_readings(devices[0], &node->gpus[0]);
+}
+
+int main(void) {
+  const char* running = getenv(SIM_ENVIRONMENT);
+  struct sim_state* own = running == NULL ? make_node() : NULL;
+  node = own != NULL ? own : open_node(running);
+  CHECK_NUMBER(NVML(nvmlInit_v2)(), NVML_SUCCESS);
+  check_system();
+  check_gpus();
+  if (own != NULL) check_a_change(own);
   CHECK_NUMBER(NVML(nvmlShutdown)(), NVML_SUCCESS);
-  remove_node();
+  if (own != NULL) remove_node();
   return failed_checks != 0;
 }

@@ -10,6 +10,8 @@
 /* A healthy node of two GPUs in a new folder, the second one with MIG; the
  * environment points the library at it. Ends the process on failure. */
 struct sim_state* make_node(void);
+/* The state of a node that runs already (gpuward sim run), to be read only. */
+const struct sim_state* open_node(const char* path);
 /* The folder, and its end. */
 const char* node_path(void);
 void remove_node(void);
