@@ -19,6 +19,9 @@ struct Run {
   int operator()(const ReleaseOptions& options) const {
     return release(options);
   }
+  int operator()(const CatalogueOptions& options) const {
+    return catalogue(options);
+  }
   int operator()(const SimOptions& options) const { return sim(options); }
 };
 

@@ -47,13 +47,20 @@ struct ReleaseOptions {
   bool end = false;
 };
 
+struct CatalogueOptions {
+  Common common;
+  bool check = false;
+  std::vector<std::string> files;  // in addition to what is built in
+};
+
 // --version and --help are answered while parsing.
 struct Done {
   int exit_code = 0;
 };
 
-using Options = std::variant<Done, DoctorOptions, StatusOptions, ExplainOptions,
-                             AgentOptions, ReleaseOptions, SimOptions>;
+using Options =
+    std::variant<Done, DoctorOptions, StatusOptions, ExplainOptions,
+                 AgentOptions, ReleaseOptions, CatalogueOptions, SimOptions>;
 
 // Exit codes (sysexits.h for the last).
 inline constexpr int kHealthy = 0;
@@ -71,6 +78,7 @@ int status(const StatusOptions& options);
 int explain(const ExplainOptions& options);
 int agent(const AgentOptions& options);
 int release(const ReleaseOptions& options);
+int catalogue(const CatalogueOptions& options);
 
 // Shortens every deadline of the prober, for tests: $GPUWARD_DEADLINE_FACTOR.
 double deadline_factor();

@@ -47,6 +47,7 @@ struct Parsed {
   ExplainOptions explain;
   AgentOptions agent;
   ReleaseOptions release;
+  CatalogueOptions catalogue;
   SimOptions sim;
 };
 
@@ -137,6 +138,22 @@ CLI::App* add_release(CLI::App& app, ReleaseOptions& options) {
   return verb;
 }
 
+CLI::App* add_catalogue(CLI::App& app, CatalogueOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "catalogue", "the faults that are known; check entries of your own");
+  verb->require_subcommand(1);
+  CLI::App* list = verb->add_subcommand("list", "every fault, a line each");
+  CLI::App* check = verb->add_subcommand(
+      "check", "read files and run all examples: what is wrong, and where");
+  check->callback([&options] { options.check = true; });
+  for (CLI::App* each : {list, check}) {
+    each->add_option("files", options.files, "further catalogue files")
+        ->type_name("FILE");
+    each->add_flag("--json", options.common.json, "print JSON");
+  }
+  return verb;
+}
+
 void add_sim_node(CLI::App& sim, const char* name, SimOptions::Verb verb,
                   const char* about, SimOptions& options) {
   CLI::App* sub = sim.add_subcommand(name, about);
@@ -191,6 +208,7 @@ Options chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("explain")) return parsed.explain;
   if (app.got_subcommand("agent")) return parsed.agent;
   if (app.got_subcommand("release")) return parsed.release;
+  if (app.got_subcommand("catalogue")) return parsed.catalogue;
   return parsed.sim;
 }
 
@@ -224,6 +242,7 @@ Options parse(int argc, char** argv) {
   add_explain(app, parsed.explain);
   add_agent(app, parsed.agent);
   add_release(app, parsed.release);
+  add_catalogue(app, parsed.catalogue);
   add_sim(app, parsed.sim);
   if (argc > 1 && is_unknown_verb(app, argv[1])) return Done{kWrongUsage};
   try {
