@@ -106,8 +106,7 @@ void Service::tick() {
 void Service::begin_round() {
   surveyor_.emplace(host_,
                     probe::SurveyOptions{.patience = kRoundPatience,
-                                         .factor = options_.factor,
-                                         .driver_root = options_.driver_root},
+                                         .factor = options_.factor},
                     std::exchange(session_, std::nullopt));
   step();
 }

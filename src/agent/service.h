@@ -18,7 +18,6 @@ namespace gpuward {
 struct ServiceOptions {
   Millis interval = 15s;
   double factor = 1.0;
-  std::string driver_root;
 };
 
 class Service {

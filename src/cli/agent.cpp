@@ -17,8 +17,7 @@ Result<void> serve(const AgentOptions& options) {
   const auto service =
       TRY(Service::start(host, loop,
                          {.interval = std::max(options.interval, Millis(1s)),
-                          .factor = deadline_factor(),
-                          .driver_root = options.common.driver_root}));
+                          .factor = deadline_factor()}));
   fmt::print(
       stderr, "gpuward agent: a round every {}, snapshot {}, socket {}\n",
       to_words(options.interval), snapshot_path(host), read_socket_path(host));

@@ -109,7 +109,7 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
     return print(options, patient, {});
   }
   WaitLine line;
-  const Look look = look_at(host, options.common, options.patience,
+  const Look look = look_at(host, options.patience,
                             [&line](const Probe& probe, Millis waited) {
                               if (waited > 1s)
                                 line.show(waiting_for(probe, waited));

@@ -24,11 +24,12 @@ double deadline_factor() {
 }
 
 Result<Host> open_host(const Common& common) {
-  return Host::open({.root = common.root, .run_dir = common.run_dir});
+  return Host::open({.root = common.root,
+                     .run_dir = common.run_dir,
+                     .driver_root = common.driver_root});
 }
 
-Look look_at(const Host& host, const Common& common, Millis patience,
-             const probe::OnWait& on_wait) {
+Look look_at(const Host& host, Millis patience, const probe::OnWait& on_wait) {
   auto answer = ask_agent(host, {.fresh = true, .patience = patience},
                           patience + kForTheWay);
   if (answer) return {std::move(*answer), true};
@@ -47,7 +48,6 @@ Look look_at(const Host& host, const Common& common, Millis patience,
   const auto survey = probe::run_survey(host,
                                         {.patience = mute ? 0ms : patience,
                                          .factor = deadline_factor(),
-                                         .driver_root = common.driver_root,
                                          .only_look = mute},
                                         on_wait);
   return {to_snapshot(host, survey, wall_now()), false};

@@ -19,7 +19,6 @@ struct Look {
 };
 
 // Fresh readings of the node, after at most `patience` and a second.
-Look look_at(const Host& host, const Common& common, Millis patience,
-             const probe::OnWait& on_wait);
+Look look_at(const Host& host, Millis patience, const probe::OnWait& on_wait);
 
 }  // namespace gpuward::cli

@@ -186,7 +186,7 @@ Snapshot snapshot_of(const Host& host, const StatusOptions& options) {
     if (auto known = read_snapshot(host, kFreshFile)) return std::move(*known);
   }
   WaitLine line;
-  Look look = look_at(host, options.common, options.patience,
+  Look look = look_at(host, options.patience,
                       [&line](const Probe& probe, Millis waited) {
                         if (waited > 1s) line.show(waiting_for(probe, waited));
                       });

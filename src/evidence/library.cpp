@@ -127,7 +127,7 @@ Result<Library> find_library(const Host& host, std::string_view driver_root) {
 
 Collected collect_library(const Host& host) {
   Collected out;
-  const auto library = find_library(host, {});
+  const auto library = find_library(host, host.driver_root);
   if (library) {
     out.evidence.push_back(node_fact(kSource, fact::kLibraryState, "found",
                                      "found " + library->path, library->path));

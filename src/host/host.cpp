@@ -40,7 +40,7 @@ Result<Host> Host::open(const Wanted& wanted) {
   const bool simulated = is_simulated(evidence);
   return Host{std::move(evidence), std::move(self),
               choose(wanted.run_dir, "GPUWARD_RUN_DIR", "/run/gpuward"),
-              simulated};
+              simulated, wanted.driver_root};
 }
 
 Result<void> make_run_dir(const Host& host) {

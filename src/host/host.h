@@ -25,6 +25,9 @@ struct Host {
   // True for a simulated node, where --apply would be allowed: the folder
   // around the root holds the simulator's state (sim/state.h).
   bool simulated = false;
+  // Where the driver's user space lies inside the evidence root; empty: look
+  // in all the usual places.
+  std::string driver_root;
 
   // What the caller asked for; empty fields take their defaults, which are
   // $GPUWARD_ROOT, $GPUWARD_RUN_DIR (set by `gpuward sim run`), "/" and
@@ -32,6 +35,7 @@ struct Host {
   struct Wanted {
     std::string root;
     std::string run_dir;
+    std::string driver_root;
   };
   static Result<Host> open(const Wanted& wanted);
 };

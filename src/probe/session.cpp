@@ -45,6 +45,7 @@ Result<Session> Session::start(const Host& host, Slot slot,
   settings.owner_pid = ::getpid();
   settings.owner_start_time = TRY(task_stat(host.self, ::getpid())).start_time;
   settings.root = host.evidence.directory();
+  settings.driver_root = host.driver_root;
   settings.simulated = host.simulated;
   // What an earlier prober left must not be taken for this one's.
   {

@@ -95,10 +95,9 @@ void Surveyor::sit_down(Seat& seat) {
     return;
   }
   seat.holder.reset();
-  auto session = Session::start(host_, std::move(*slot),
-                                {.driver_root = options_.driver_root,
-                                 .factor = options_.factor,
-                                 .left_out = seat.left_out});
+  auto session =
+      Session::start(host_, std::move(*slot),
+                     {.factor = options_.factor, .left_out = seat.left_out});
   if (session) {
     seat.session = std::move(*session);
   } else {

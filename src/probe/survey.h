@@ -28,9 +28,8 @@ namespace gpuward::probe {
 struct SurveyOptions {
   // How long the caller waits for an answer, whatever the driver does.
   Millis patience = 10s;
-  double factor = 1.0;      // of the deadlines; for tests
-  std::string driver_root;  // empty: look everywhere
-  bool only_look = false;   // at who holds the slots; start nothing
+  double factor = 1.0;     // of the deadlines; for tests
+  bool only_look = false;  // at who holds the slots; start nothing
 };
 
 struct Survey {
