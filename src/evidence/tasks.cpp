@@ -127,7 +127,7 @@ int rank(char state) { return state == 'D' ? 2 : state == 'R' ? 1 : 0; }
 std::string where_it_runs(const Root& root, const TaskFolder& folder,
                           const TaskStat& before) {
   // On a busy machine it may not get the processor for a while.
-  constexpr int kLooks = 6;
+  constexpr int kLooks = 12;
   for (int look = 0; look < kLooks; ++look) {
     pause_for(kBusyLook);
     const auto after = stat_of(root, folder);

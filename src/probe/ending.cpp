@@ -19,11 +19,11 @@ bool has_gone(const Fd& process, Millis within) {
   return ::poll(&watch, 1, static_cast<int>(within.count())) == 1;
 }
 
-// The same task still, and still in a state in which a signal is harmless.
+// Still the same task, and not in the kernel now. Where it spins was looked at
+// once, since that takes its time on a busy machine.
 bool may_be_signalled(const Host& host, int pid, uint64_t start_time) {
-  if (!is_same_task(host.self, pid, start_time)) return false;
-  const auto task = inspect_task(host.self, pid);
-  return task && may_be_ended(*task);
+  const auto stat = task_stat(host.self, pid);
+  return stat && stat->start_time == start_time && stat->state != 'D';
 }
 
 void signal_process(const Fd& process, int signal) {
@@ -37,16 +37,21 @@ bool may_be_ended(const StuckTask& task) {
   return task.state == 'R' && task.where == "user";
 }
 
-bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace) {
+bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
+                const std::optional<StuckTask>& seen) {
   // The pidfd pins the task: nobody else can be hit once the check has passed.
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.valid()) return true;
+  const auto task =
+      seen ? Result<StuckTask>(*seen) : inspect_task(host.self, pid);
   bool gone = false;
   for (const int signal : {SIGTERM, SIGKILL}) {
-    if (!may_be_signalled(host, pid, start_time)) break;
+    if (gone || !task || !may_be_ended(*task) ||
+        !may_be_signalled(host, pid, start_time)) {
+      break;
+    }
     signal_process(process, signal);
     gone = has_gone(process, grace);
-    if (gone) break;
   }
   ::waitpid(pid, nullptr, WNOHANG);  // if it is ours
   return gone || !is_same_task(host.self, pid, start_time);

@@ -4,6 +4,8 @@
 // canary.
 #pragma once
 
+#include <optional>
+
 #include "base/time.h"
 #include "host/host.h"
 #include "model/snapshot.h"
@@ -16,7 +18,9 @@ bool may_be_ended(const StuckTask& task);
 
 // SIGTERM, then SIGKILL after `grace`, each after another look at its state and
 // identity. True once it is gone; false where it is left alone or still going.
-// Waits at most twice `grace`.
-bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace);
+// Waits at most twice `grace`, and where `seen` (how the task stood a moment
+// ago) is not given, as long as it takes to tell user space from kernel.
+bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
+                const std::optional<StuckTask>& seen = std::nullopt);
 
 }  // namespace gpuward::probe

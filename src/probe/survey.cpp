@@ -44,6 +44,8 @@ struct Surveyor::Seat {
   bool file_done = false;
   // A prober without an owner that was ended here, in this call.
   std::optional<Progress> forsaken;
+  // How its task stood when it was found to hang: looked at once.
+  mutable std::optional<StuckTask> task;
   bool hung = false;  // the call in the record will not be waited for longer
   std::optional<NodeFrame> node;
   std::vector<Gpu> gpus;
@@ -280,9 +282,12 @@ Probe Surveyor::describe(const Seat& seat, Millis patience, Boot now) const {
   probe.state = state_of(seat, progress, hung, now);
   if (!hung) {
     probe.why = why_of(seat);
-  } else if (auto task = inspect_task(host_.self, probe.pid)) {
-    probe.task = std::move(*task);
+    return probe;
   }
+  if (!seat.task || seat.task->pid != probe.pid) {
+    if (auto task = inspect_task(host_.self, probe.pid)) seat.task = *task;
+  }
+  probe.task = seat.task;
   return probe;
 }
 
@@ -374,12 +379,13 @@ std::optional<Session> Surveyor::keep() {
 void Surveyor::dispose() {
   for (const auto& seat : seats_) {
     if (seat == nullptr || !seat->session) continue;
-    let_go(host_, *seat->session);
+    let_go(host_, *seat->session, seat->task);
     seat->session.reset();
   }
 }
 
-void let_go(const Host& host, Session& session) {
+void let_go(const Host& host, Session& session,
+            const std::optional<StuckTask>& seen) {
   const auto in_call = [&session] {
     const auto progress = session.progress();
     return progress && progress->in_call ? progress : std::nullopt;
@@ -387,7 +393,7 @@ void let_go(const Host& host, Session& session) {
   // Between two calls it is asked to quit, and may hang in nvmlShutdown.
   if (!in_call() && session.dismiss(kDismissGrace)) return;
   if (const auto progress = in_call()) {
-    end_prober(host, progress->pid, progress->start_time, kEndGrace);
+    end_prober(host, progress->pid, progress->start_time, kEndGrace, seen);
   }
   session.reap();
 }

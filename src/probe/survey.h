@@ -100,7 +100,8 @@ class Surveyor {
 
 // Ends a prober of ours as its state allows: asks it to quit, or where it does
 // not come back from a call, see ending.h. Waits half a second at most.
-void let_go(const Host& host, Session& session);
+void let_go(const Host& host, Session& session,
+            const std::optional<StuckTask>& seen = std::nullopt);
 
 // What is being waited for, for a terminal.
 using OnWait = std::function<void(const Probe& probe, Millis waited)>;
