@@ -1,5 +1,7 @@
 #include "agent/readers.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,6 +43,17 @@ Result<Fd> bind_to(const std::string& path) {
   return fd;
 }
 
+Result<Fd> lock_agent(const Host& host) {
+  const std::string path = host.run_dir + "/agent.lock";
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return fail_errno(errno, "opening " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Error::Kind::busy,
+                "an agent is running already (" + path + " is locked)");
+  }
+  return fd;
+}
+
 // From the file itself: getgrnam may ask a directory server.
 std::optional<gid_t> group_id(const Root& root, std::string_view name) {
   const auto text = root.read("/etc/group");
@@ -76,25 +89,25 @@ Result<std::unique_ptr<Readers>> Readers::listen(const Host& host, Loop& loop,
                                                  Current current,
                                                  WantRound want_round) {
   const std::string path = read_socket_path(host);
-  const auto other = ask_agent(host, {.fresh = false}, 1s);
-  if (other || other.error().kind == Error::Kind::timeout) {
-    return fail(Error::Kind::busy, "an agent is running already on " + path);
-  }
+  // Held for as long as this agent lives: the socket's file alone could be
+  // taken over by a second one that starts at the same moment.
+  Fd lock = TRY(lock_agent(host));
   Fd socket = TRY(bind_to(path));
   open_to_group(host.self, path);
-  std::unique_ptr<Readers> readers(new Readers(loop, path, std::move(socket),
-                                               std::move(current),
-                                               std::move(want_round)));
+  std::unique_ptr<Readers> readers(
+      new Readers(loop, path, std::move(lock), std::move(socket),
+                  std::move(current), std::move(want_round)));
   Readers* self = readers.get();
   TRY_VOID(
       loop.on_readable(self->socket_.get(), [self] { self->accept_one(); }));
   return readers;
 }
 
-Readers::Readers(Loop& loop, std::string path, Fd socket, Current current,
-                 WantRound want_round)
+Readers::Readers(Loop& loop, std::string path, Fd lock, Fd socket,
+                 Current current, WantRound want_round)
     : loop_(loop),
       path_(std::move(path)),
+      lock_(std::move(lock)),
       socket_(std::move(socket)),
       current_(std::move(current)),
       want_round_(std::move(want_round)) {}
@@ -129,15 +142,20 @@ void Readers::read_from(Client& client) {
   char buffer[512];
   const ssize_t got = ::read(client.fd.get(), buffer, sizeof(buffer));
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  // The end of a client that waits: nobody is there to be answered.
-  if (got <= 0) return drop(client);
+  if (got < 0) return drop(client);
+  // Whoever has said all may close that side and still wait for the answer.
+  if (got == 0) {
+    if (!client.waits_for_round) return drop(client);
+    loop_.remove(client.fd.get());
+    return;
+  }
   client.request.append(buffer, static_cast<size_t>(got));
   if (client.request.find('\n') == std::string::npos) {
     if (client.request.size() > kMostRequest) drop(client);
     return;
   }
   const auto ask = decode_ask(client.request);
-  if (!ask) return drop(client);
+  if (!ask) return refuse(client, ask.error());
   if (!ask->fresh) return reply(client, current_(Millis::max()));
   client.waits_for_round = true;
   client.patience = ask->patience;
@@ -148,6 +166,15 @@ void Readers::read_from(Client& client) {
 void Readers::reply(Client& client, const Snapshot& snapshot) {
   const std::string text = to_json(snapshot).dump() + "\n";
   // What does not fit is lost, and the client sees a document without an end.
+  [[maybe_unused]] const ssize_t sent = ::send(
+      client.fd.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  drop(client);
+}
+
+void Readers::refuse(Client& client, const Error& error) {
+  Json out = Json::object();
+  out.set("error", error.text);
+  const std::string text = out.dump() + "\n";
   [[maybe_unused]] const ssize_t sent = ::send(
       client.fd.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   drop(client);

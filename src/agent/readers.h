@@ -39,15 +39,17 @@ class Readers {
 
  private:
   struct Client;
-  Readers(Loop& loop, std::string path, Fd socket, Current current,
+  Readers(Loop& loop, std::string path, Fd lock, Fd socket, Current current,
           WantRound want_round);
   void accept_one();
   void read_from(Client& client);
   void reply(Client& client, const Snapshot& snapshot);
+  void refuse(Client& client, const Error& error);
   void drop(Client& client);
 
   Loop& loop_;
   std::string path_;
+  Fd lock_;
   Fd socket_;
   Current current_;
   WantRound want_round_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -47,6 +48,7 @@ Result<void> write_release(const Host& host, const Released& released) {
                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                      0644));
   if (!fd.valid()) return fail_errno(errno, "writing " + fresh);
+  ::fchmod(fd.get(), 0644);  // whatever the umask
   if (::write(fd.get(), text.data(), text.size()) !=
       static_cast<ssize_t>(text.size())) {
     return fail_errno(errno, "writing " + fresh);

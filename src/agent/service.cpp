@@ -58,7 +58,7 @@ Service::Service(const Host& host, Loop& loop, ServiceOptions options)
 Service::~Service() {
   loop_.cancel(kTimer);
   for (const int fd : watched_) loop_.remove(fd);
-  let_go();
+  let_go(probe::Insist::no);
 }
 
 Millis Service::pause_after(int failures, Millis interval) {
@@ -75,17 +75,17 @@ void Service::set_timer(Boot when) {
   }
 }
 
-void Service::let_go() {
-  if (surveyor_) surveyor_->dispose();
+void Service::let_go(probe::Insist insist) {
+  if (surveyor_) surveyor_->dispose(insist);
   surveyor_.reset();
-  if (session_) probe::let_go(host_, *session_);
+  if (session_) probe::let_go(host_, *session_, insist);
   session_.reset();
 }
 
 void Service::tick() {
   const Boot now = BootClock::now();
   if (const auto released = released_until(host_, wall_now())) {
-    let_go();
+    let_go(probe::Insist::yes);
     watch_sockets();
     publish(unprobed_snapshot(host_, in_words(*released), wall_now()));
     readers_->answer_all(last_);
@@ -130,7 +130,7 @@ void Service::finish_round(Boot now) {
   failures_ = hung ? failures_ + 1 : 0;
   Millis pause = pause_after(failures_, options_.interval);
   if (!hung && sleeps_without_clients(snapshot)) {
-    if (session_) probe::let_go(host_, *session_);
+    if (session_) probe::let_go(host_, *session_, probe::Insist::no);
     session_.reset();
     pause = std::max(pause, kSeldom);
   }

@@ -40,7 +40,7 @@ class Service {
   void begin_round();
   void step();
   void finish_round(Boot now);
-  void let_go();
+  void let_go(probe::Insist insist);
   void publish(Snapshot snapshot);
   Snapshot current(Millis patience = Millis::max()) const;
   void watch_sockets();

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -143,6 +144,7 @@ Result<void> write_snapshot(const Host& host, const Snapshot& snapshot) {
                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                      0644));
   if (!fd.valid()) return fail_errno(errno, "writing " + fresh);
+  ::fchmod(fd.get(), 0644);  // whatever the umask
   size_t done = 0;
   while (done < text.size()) {
     const ssize_t put =

@@ -2,6 +2,8 @@
 // is read.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/screen.h"
@@ -77,6 +79,24 @@ std::string fact_of(const State& state, std::string_view key) {
   return to_text(found->second.begin()->second.value);
 }
 
+// What any log tells of its machine, whether it has a GPU or not.
+bool is_of_any_machine(std::string_view key) {
+  constexpr std::string_view kAny[] = {fact::kUptimeDays, fact::kKernel,
+                                       fact::kOs,         fact::kHostname,
+                                       fact::kSystemd,    fact::kDocker,
+                                       fact::kKubernetes, fact::kRunc,
+                                       fact::kCgroup};
+  return std::ranges::find(kAny, key) != std::end(kAny);
+}
+
+// Text that is of something else passes no check.
+bool says_nothing(const Pile& pile) {
+  return pile.read > 0 && pile.state.hits.empty() &&
+         std::ranges::all_of(pile.state.facts, [](const auto& fact) {
+           return is_of_any_machine(fact.first);
+         });
+}
+
 Patient patient_of(const DoctorOptions& options, const Pile& pile) {
   Patient patient;
   patient.name = options.logs.empty()
@@ -114,8 +134,14 @@ int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue) {
     complain(given.error().text);
     return kWrongUsage;
   }
-  const Diagnosis diagnosis =
+  Diagnosis diagnosis =
       conclude(catalogue, pile.state, pile.gaps, wall_now());
+  if (says_nothing(pile)) {
+    diagnosis.checks.passed = 0;
+    diagnosis.checks.unknown.push_back(
+        {"log", fmt::format("nothing in {} lines spoke of GPUs", pile.lines),
+         true});
+  }
   Patient patient = patient_of(options, pile);
   patient.took = BootClock::now() - started;
   const Screen screen;

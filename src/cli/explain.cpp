@@ -52,7 +52,7 @@ int explain(const ExplainOptions& options) {
   } else {
     print(screen, explanation);
   }
-  return explanation.kind == "nothing" ? kWarning : kHealthy;
+  return is_empty(explanation) ? kWarning : kHealthy;
 }
 
 }  // namespace gpuward::cli

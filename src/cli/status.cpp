@@ -73,6 +73,9 @@ std::string remarks_on(const Gpu& gpu, Wall now) {
   } else if (handle.state == Reading::State::error) {
     out.push_back("no handle: " + handle.why);
   }
+  if (handle.state == Reading::State::value && !handle.why.empty()) {
+    out.push_back(handle.why);
+  }
   for (const auto& [field, from] : gpu.readings) {
     if (from.state == Reading::State::error && field != field::kHandle) {
       out.push_back(fmt::format("{}: {}", field, from.why));

@@ -27,6 +27,7 @@ struct Signature {
   // after the line that begins the stack), and takes over its captures.
   std::string after;
   int within = 0;
+  std::vector<std::string> until;  // …and before any of these
 };
 
 struct Condition {
@@ -75,6 +76,8 @@ struct Example {
   // "certain", "likely", "possible", "nothing", "unknown"
   std::string gives;
   std::string first;  // id of the first finding, empty: not asked
+  // Of the finding, empty: not asked. Of the title a part is enough.
+  std::string severity, title;
   int line = 0;
 };
 
@@ -112,6 +115,12 @@ struct CatalogueFile {
   std::string name;  // as mistakes name it
   std::string text;
 };
+
+// Lines of any Xid and SXid; `key` is the number.
+inline constexpr std::string_view kAnyXid = "any-xid";
+inline constexpr std::string_view kAnySxid = "any-sxid";
+// Xids that tell of no damage: an application's own fault, or a consequence.
+bool is_quiet_xid(int xid);
 
 // The files of catalogue/, compiled into the program.
 std::span<const EmbeddedFile> catalogue_files();

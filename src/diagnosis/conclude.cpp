@@ -33,11 +33,7 @@ uint64_t first_line_of(const Weighed& weighed) {
   return order == UINT64_MAX ? 0 : order;
 }
 
-// "GPU 0" as the driver counts, or no name at all: which address that is
-// cannot be told, so it may be any.
-bool is_vague(const Subject& gpu) {
-  return gpu.name.empty() || gpu.name.starts_with("GPU");
-}
+bool is_vague(const Subject& gpu) { return names_no_address(gpu.name); }
 
 bool same_place(const Subject& root, const Subject& other) {
   if (root.kind != Subject::Kind::gpu || other.kind != Subject::Kind::gpu) {
@@ -155,6 +151,45 @@ void count_checks(const std::vector<std::vector<Weighed>>& weighed,
   }
 }
 
+bool is_claimed(const Catalogue& catalogue, int xid) {
+  if (is_quiet_xid(xid)) return true;
+  return std::ranges::any_of(catalogue.faults, [&](const Fault& fault) {
+    return std::ranges::find(fault.xids, xid) != fault.xids.end();
+  });
+}
+
+// The driver reported damage that no entry speaks of: not a pass.
+void add_unclaimed_xids(const Catalogue& catalogue, const State& state,
+                        Severity worst, Diagnosis& diagnosis) {
+  std::string names;
+  for (const auto& [signature, word] :
+       {std::pair(kAnyXid, "Xid"), std::pair(kAnySxid, "SXid")}) {
+    const auto index = catalogue.signature_index.find(signature);
+    if (index == catalogue.signature_index.end()) continue;
+    const auto seen = state.keyed.find(index->second);
+    if (seen == state.keyed.end()) continue;
+    std::set<int> numbers;
+    for (const auto& [key, line] : seen->second) {
+      const auto number = to_number<int>(key);
+      if (!number || (signature == kAnyXid && is_claimed(catalogue, *number))) {
+        continue;
+      }
+      numbers.insert(*number);
+    }
+    for (const int number : numbers) {
+      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", word, number);
+    }
+  }
+  if (names.empty()) return;
+  diagnosis.checks.unknown.push_back(
+      {"xid",
+       fmt::format("{} {} in the log, and this catalogue has no entry for {} "
+                   "yet: NVIDIA's Xid catalogue says what it means",
+                   names, names.find(',') == names.npos ? "is" : "are",
+                   names.find(',') == names.npos ? "it" : "them"),
+       worst < Severity::fault});
+}
+
 std::vector<std::vector<Weighed>> weigh_all(const Catalogue& catalogue,
                                             const State& state,
                                             const std::vector<Gap>& gaps) {
@@ -194,6 +229,7 @@ Diagnosis conclude(const Catalogue& catalogue, const State& state,
     diagnosis.findings.push_back(std::move(one.finding));
   }
   count_checks(weighed, worst, diagnosis);
+  add_unclaimed_xids(catalogue, state, worst, diagnosis);
   return diagnosis;
 }
 

@@ -1,5 +1,6 @@
 #include "diagnosis/conclude.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -209,6 +210,48 @@ TEST(Conclude, TwoGpusAreTwoFindings) {
        {}});
   EXPECT_EQ(ids(diagnosis), (std::vector<std::string>{"gpu-fallen-off-bus",
                                                       "gsp-rpc-timeout"}));
+}
+
+TEST(Conclude, AnOldLineOfALivingGpuIsToldAndChangesNoVerdict) {
+  const char* const kLines[] = {
+      "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
+      "NVRM: Xid (PCI:0000:3b:00): 119, Timeout after 6s of waiting for RPC "
+      "response from GPU0 GSP!",
+      "NVRM: GPU 0000:3b:00.0: RmInitAdapter failed! (0x62:0x55:1860)",
+      "INFO: task nvidia-smi:812 blocked for more than 120 seconds.",
+  };
+  for (const char* line : kLines) {
+    State state = folded({{{"probe", "answering"}}, {line}, {}});
+    Evidence fact;
+    fact.source = "nvml";
+    fact.subject = {Subject::Kind::gpu, "0000:3b:00.0"};
+    fact.key = "nvml";
+    fact.value = "SUCCESS";
+    fold(catalogue(), state, fact);
+    const auto diagnosis = conclude(catalogue(), state, {}, Wall{});
+    ASSERT_EQ(diagnosis.findings.size(), 1u) << line;
+    EXPECT_EQ(diagnosis.findings[0].severity, Severity::info) << line;
+    EXPECT_EQ(verdict_of(diagnosis), Verdict::healthy) << line;
+  }
+}
+
+TEST(Conclude, AnXidThatNoEntryClaimsIsNotPassed) {
+  const auto damaged = diagnose(
+      {{},
+       {"NVRM: Xid (PCI:0000:3b:00): 48, pid=1, name=x, Double Bit ECC Error",
+        "NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=x, MMU Fault",
+        "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 30"},
+       {}});
+  const auto* check = unknown(damaged, "xid");
+  ASSERT_NE(check, nullptr);
+  EXPECT_TRUE(check->matters);
+  EXPECT_EQ(check->why.find("Xid 48, SXid 20034 are in the log"), 0u);
+  EXPECT_EQ(verdict_of(damaged), Verdict::unknown);
+  for (const char* quiet : {"13", "31", "43", "45", "79", "154"}) {
+    const auto diagnosis = diagnose(
+        {{}, {fmt::format("NVRM: Xid (PCI:0000:3b:00): {}, x", quiet)}, {}});
+    EXPECT_EQ(unknown(diagnosis, "xid"), nullptr) << quiet;
+  }
 }
 
 TEST(Conclude, MemoryIsBounded) {

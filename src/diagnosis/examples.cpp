@@ -27,11 +27,21 @@ State fold_example(const Catalogue& catalogue, const Example& example) {
   return state;
 }
 
+bool is_told_so(const Finding& finding, const Example& example) {
+  return (example.severity.empty() ||
+          name_of(finding.severity) == example.severity) &&
+         finding.title.find(example.title) != std::string::npos;
+}
+
 std::string outcome(const Catalogue& catalogue, const Fault& fault,
-                    const State& state, const std::vector<Gap>& gaps) {
+                    const State& state, const Example& example) {
   std::string best = "nothing";
-  for (const Weighed& one : weigh(catalogue, fault, state, gaps)) {
-    if (one.rule != nullptr) return std::string(name_of(one.rule->confidence));
+  for (const Weighed& one : weigh(catalogue, fault, state, example.gaps)) {
+    if (one.rule != nullptr) {
+      const Finding finding = finding_from(one, Wall{});
+      if (is_told_so(finding, example)) return std::string(name_of(finding.confidence));
+      return fmt::format("{}: {}", name_of(finding.severity), finding.title);
+    }
     if (one.open_rule != nullptr) best = "unknown";
   }
   return best;
@@ -44,7 +54,7 @@ ExampleResult run(const Catalogue& catalogue, const Fault& fault,
   result.example = example.name;
   result.positive = example.gives != "nothing" && example.gives != "unknown";
   const State state = fold_example(catalogue, example);
-  result.got = outcome(catalogue, fault, state, example.gaps);
+  result.got = outcome(catalogue, fault, state, example);
   result.right = result.got == example.gives;
   if (!result.right || example.first.empty()) return result;
   const auto diagnosis = conclude(catalogue, state, example.gaps, Wall{});

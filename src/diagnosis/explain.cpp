@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
+#include "model/facts.h"
 #include "model/nvml_returns.h"
 
 namespace gpuward {
@@ -76,12 +78,80 @@ Explanation of_xid(const Catalogue& catalogue, int xid) {
     out.remedies.insert(out.remedies.end(), fault.remedies.begin(),
                         fault.remedies.end());
   }
+  if (out.faults.empty() && is_quiet_xid(xid)) {
+    out.paragraphs.push_back(fmt::format(
+        "Xid {} by itself tells of no damage: it comes from an application's "
+        "own fault, or follows from something else.",
+        xid));
+  }
   if (out.faults.empty()) {
     out.paragraphs.push_back(fmt::format(
         "The catalogue has no entry for Xid {}. NVIDIA's Xid catalogue "
         "(docs.nvidia.com/deploy/xid-errors) lists all of them.",
         xid));
   }
+  return out;
+}
+
+Explanation of_sxid(int sxid) {
+  Explanation out;
+  out.kind = "sxid";
+  out.title = fmt::format("SXid {}", sxid);
+  out.paragraphs.push_back(fmt::format(
+      "The catalogue has no entry for SXid {}, nor yet for any other: these "
+      "come from NVSwitches. NVIDIA's guide of the fabric manager "
+      "(docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide) lists "
+      "them.",
+      sxid));
+  return out;
+}
+
+// "nvmlInit_v2"
+bool is_nvml_function(std::string_view word) {
+  const auto of_a_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  };
+  return word.size() > 4 && word.starts_with("nvml") &&
+         std::isupper(static_cast<unsigned char>(word[4])) != 0 &&
+         std::ranges::all_of(word, of_a_name);
+}
+
+bool asks_for_function(const Condition& condition, std::string_view name) {
+  const bool here =
+      std::ranges::find(condition.keys, fact::kProbeSymbol) !=
+          condition.keys.end() &&
+      std::ranges::any_of(condition.globs, [&](const std::string& glob) {
+        return matches_glob(glob, name);
+      });
+  return here ||
+         std::ranges::any_of(condition.parts, [&](const Condition& part) {
+           return asks_for_function(part, name);
+         });
+}
+
+// The faults that are about this call, then those about any that hangs.
+Explanation of_function(const Catalogue& catalogue, std::string_view name) {
+  Explanation out;
+  out.kind = "nvml-function";
+  out.title = std::string(name);
+  for (const Fault& fault : catalogue.faults) {
+    if (std::ranges::any_of(fault.rules, [&](const Rule& rule) {
+          return asks_for_function(rule.when, name);
+        })) {
+      out.faults.push_back(fault.id);
+    }
+  }
+  for (const Fault& fault : catalogue.faults) {
+    if (fault.title.find("{probe_symbol}") != std::string::npos) {
+      out.faults.push_back(fault.id);
+    }
+  }
+  std::string ids;
+  for (const std::string& id : out.faults) ids += (ids.empty() ? "" : ", ") + id;
+  out.paragraphs.push_back(fmt::format(
+      "{} is the name of a function of NVML, no fault. Where it does not come "
+      "back, doctor names it in {}.",
+      name, ids));
   return out;
 }
 
@@ -95,14 +165,13 @@ Explanation of_return(const NvmlReturn& one) {
   return out;
 }
 
-// "Xid 79", "xid79", "NVRM: Xid (PCI:0000:3b:00): 79, …"
-std::optional<int> xid_in(std::string_view words) {
+// "Xid 79", "xid79", "NVRM: Xid (PCI:0000:3b:00): 79, …"; `word` is "xid" or
+// "sxid".
+std::optional<int> xid_in(std::string_view words, std::string_view word) {
   const std::string lower = to_lower(words);
-  size_t at = lower.find("xid");
-  if (at == std::string::npos || (at > 0 && lower[at - 1] == 's')) {
-    return std::nullopt;
-  }
-  at += 3;
+  size_t at = lower.find(word);
+  if (at == std::string::npos) return std::nullopt;
+  at += word.size();
   const size_t close = lower.find("):", at);
   if (close != std::string::npos) at = close + 2;
   at = lower.find_first_not_of(" :#=", at);
@@ -140,6 +209,7 @@ Explanation of_line(const Catalogue& catalogue, std::string_view line) {
   Explanation out;
   for (const size_t index : catalogue.patterns.match(line)) {
     const Signature& signature = catalogue.signatures[index];
+    if (signature.name == kAnyXid || signature.name == kAnySxid) continue;
     out.kind = "line";
     out.paragraphs.push_back(signature.means.empty()
                                  ? fmt::format("matches '{}'", signature.name)
@@ -178,10 +248,22 @@ Explanation explain(const Catalogue& catalogue, std::string_view words) {
   words = trim(words);
   if (const Fault* fault = catalogue.find(words)) return of_fault(*fault);
   if (const NvmlReturn* one = find_nvml_return(words)) return of_return(*one);
+  const auto number = to_number<int>(words);
+  if (number && !faults_of_xid(catalogue, *number).empty()) {
+    return of_xid(catalogue, *number);
+  }
+  if (is_nvml_function(words)) return of_function(catalogue, words);
   Explanation line = of_line(catalogue, words);
   if (line.kind != "nothing") return line;
-  if (const auto xid = xid_in(words)) return of_xid(catalogue, *xid);
+  if (const auto sxid = xid_in(words, "sxid")) return of_sxid(*sxid);
+  if (const auto xid = xid_in(words, "xid")) return of_xid(catalogue, *xid);
   return of_nothing(catalogue, words);
+}
+
+bool is_empty(const Explanation& explanation) {
+  const std::string& kind = explanation.kind;
+  return kind == "nothing" ||
+         ((kind == "xid" || kind == "sxid") && explanation.faults.empty());
 }
 
 Json to_json(const Explanation& explanation) {
@@ -191,6 +273,7 @@ Json to_json(const Explanation& explanation) {
     return array;
   };
   Json json = Json::object();
+  json.set("schema", 1);
   json.set("kind", explanation.kind);
   json.set("title", explanation.title);
   json.set("paragraphs", list(explanation.paragraphs));

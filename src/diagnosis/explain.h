@@ -11,7 +11,8 @@
 namespace gpuward {
 
 struct Explanation {
-  // "fault", "xid", "nvml-return", "line"; "nothing" where nothing is known.
+  // "fault", "xid", "sxid", "nvml-return", "nvml-function", "line"; "nothing"
+  // where nothing is known.
   std::string kind = "nothing";
   std::string title;
   std::vector<std::string> paragraphs;
@@ -20,9 +21,11 @@ struct Explanation {
   std::vector<std::string> sources;
 };
 
-// `words`: a fault's id, "Xid 79", an NVML return by name, number or text, or
-// a line of a log.
+// `words`: a fault's id, "Xid 79" or "79", "SXid 20034", an NVML return by name,
+// number or text, a function of NVML, or a line of a log.
 Explanation explain(const Catalogue& catalogue, std::string_view words);
+// Nothing but that there is no entry for it.
+bool is_empty(const Explanation& explanation);
 Json to_json(const Explanation& explanation);
 
 }  // namespace gpuward

@@ -16,6 +16,11 @@ TEST(Explain, KnowsFaultsXidsReturnsAndLines) {
       {"Xid 79", "xid", "gpu-fallen-off-bus"},
       {"xid120", "xid", "gsp-rpc-timeout"},
       {"Xid 31", "xid", ""},
+      {"79", "xid", "gpu-fallen-off-bus"},
+      {"SXid 20034", "sxid", ""},
+      {"nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 20034, Fatal", "sxid", ""},
+      {"nvmlInit_v2", "nvml-function", "nvml-init-hang-r570"},
+      {"nvmlDeviceGetUUID", "nvml-function", "nvml-hang-kernel"},
       {"NVML_ERROR_GPU_IS_LOST", "nvml-return", "gpu-fallen-off-bus"},
       {"999", "nvml-return", "container-gpu-access-revoked"},
       {"unknown error", "nvml-return", "container-gpu-access-revoked"},
@@ -37,6 +42,16 @@ TEST(Explain, KnowsFaultsXidsReturnsAndLines) {
   const auto uncovered = explain(*catalogue, "Xid 31");
   EXPECT_NE(uncovered.paragraphs[0].find("no entry for Xid 31"),
             std::string::npos);
+}
+
+TEST(Explain, WhatNoEntryCoversIsNotKnown) {
+  const auto catalogue = load_catalogue();
+  ASSERT_TRUE(catalogue);
+  EXPECT_TRUE(is_empty(explain(*catalogue, "Xid 9999")));
+  EXPECT_TRUE(is_empty(explain(*catalogue, "SXid 20034")));
+  EXPECT_TRUE(is_empty(explain(*catalogue, "frobnicate")));
+  EXPECT_FALSE(is_empty(explain(*catalogue, "Xid 79")));
+  EXPECT_EQ(to_json(explain(*catalogue, "79")).find("schema")->as_int(), 1);
 }
 
 TEST(NvmlReturns, EveryFaultOfTheTableHasTheShapeOfAnId) {

@@ -61,16 +61,27 @@ void count(Hits& hits, const Sample& sample) {
   if (hits.samples.size() < State::kSamples) hits.samples.push_back(sample);
 }
 
-// The last hit of the signature that this one must follow, if it is near.
-const Sample* opening(const Catalogue& catalogue, const State& state,
-                      const Signature& signature, const Evidence& line) {
-  const auto index = catalogue.signature_index.find(signature.after);
+const Sample* last_of(const Catalogue& catalogue, const State& state,
+                      const std::string& name) {
+  const auto index = catalogue.signature_index.find(name);
   if (index == catalogue.signature_index.end()) return nullptr;
   const auto hits = state.hits.find(index->second);
   if (hits == state.hits.end()) return nullptr;
   const Sample* last = nullptr;
   for (const auto& [gpu, one] : hits->second) {
     if (last == nullptr || one.last.order > last->order) last = &one.last;
+  }
+  return last;
+}
+
+// The last hit of the signature that this one must follow, if it is near.
+const Sample* opening(const Catalogue& catalogue, const State& state,
+                      const Signature& signature, const Evidence& line) {
+  const Sample* last = last_of(catalogue, state, signature.after);
+  if (last == nullptr) return nullptr;
+  for (const std::string& name : signature.until) {
+    const Sample* end = last_of(catalogue, state, name);
+    if (end != nullptr && end->order > last->order) return nullptr;
   }
   const bool numbered = line.line != 0 && last->line.line != 0;
   if (numbered && last->line.file != line.file) return nullptr;

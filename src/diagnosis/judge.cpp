@@ -32,8 +32,12 @@ std::optional<std::string> range_word(const Scene& scene,
   return std::nullopt;
 }
 
-// A capture of any hit of the fault's own signatures.
+// A capture of the lines that the rule rests on, else of any hit of the fault's
+// own signatures.
 std::optional<std::string> captured(const Scene& scene, std::string_view word) {
+  for (const auto& [name, value] : scene.captures) {
+    if (name == word) return printable(value, 200);
+  }
   for (const auto& [index, by_gpu] : scene.state.hits) {
     if (scene.catalogue.signatures[index].fault != scene.fault.id) continue;
     for (const auto& [gpu, hits] : by_gpu) {
@@ -105,6 +109,10 @@ std::vector<const Evidence*> facts_for(const Scene& scene,
   if (!own.empty()) return own;
   if (!node.empty()) return node;
   return scene.gpu.empty() ? all : own;
+}
+
+bool names_no_address(std::string_view gpu) {
+  return gpu.empty() || gpu.starts_with("GPU");
 }
 
 std::string fact_in_words(const Evidence& fact) {

@@ -22,6 +22,7 @@ struct Judged {
   std::vector<std::string> missing;  // for unknown: what was not to be had
   bool gap = false;                  // unknown because a source failed
   bool support = false;              // something positive speaks for it
+  Captures captures;                 // of the lines that it rests on
   std::vector<Judged> parts;
 };
 
@@ -32,6 +33,8 @@ struct Scene {
   const std::vector<Gap>& gaps;
   // The GPU that is asked about; empty: the node, and any GPU will do.
   std::string gpu;
+  // Of the lines that the rule rests on; they fill in titles and texts.
+  Captures captures = {};
 };
 
 Judged judge(const Scene& scene, const Condition& condition);
@@ -39,6 +42,9 @@ Judged judge(const Scene& scene, const Condition& condition);
 // The facts called `key` that concern the scene's subject.
 std::vector<const Evidence*> facts_for(const Scene& scene,
                                        std::string_view key);
+// "GPU 0" as the driver counts, or no name at all: which address that is
+// cannot be told, so it may be any.
+bool names_no_address(std::string_view gpu);
 // Replaces {driver}, {range}, {fixed}, {gpu} and other facts or captures.
 std::string fill_in(const Scene& scene, std::string_view text);
 std::string fact_in_words(const Evidence& fact);

@@ -32,6 +32,7 @@ void add_signature(const std::string& name, const Yaml& node,
     signature.means = section.text("means").value_or("");
     signature.after = section.text("after").value_or("");
     signature.within = static_cast<int>(section.integer("within").value_or(60));
+    signature.until = section.texts("until");
     section.finish();
   }
   if (catalogue.signature_index.contains(name)) {
@@ -126,6 +127,11 @@ void add_faults(const Document& document, std::vector<std::string>& mistakes,
 }
 
 }  // namespace
+
+bool is_quiet_xid(int xid) {
+  constexpr int kQuiet[] = {8, 11, 13, 31, 43, 45, 69};
+  return std::ranges::find(kQuiet, xid) != std::end(kQuiet);
+}
 
 const Fault* Catalogue::find(std::string_view id) const {
   const auto found = std::ranges::find(faults, id, &Fault::id);

@@ -46,6 +46,8 @@ Example read_example(const Yaml& node, Complaints& complaints) {
   example.source = section.text("source").value_or("log");
   example.gives = section.required_text("gives");
   example.first = section.text("first").value_or("");
+  example.severity = section.text("severity").value_or("");
+  example.title = section.text("title").value_or("");
   for (const std::string& source : section.texts("gaps")) {
     example.gaps.push_back({source, "not readable"});
   }

@@ -99,6 +99,11 @@ Evidence line_of(const Hits& hits) {
   return line;
 }
 
+void add_captures(Judged& judged, const Sample& sample) {
+  judged.captures.insert(judged.captures.end(), sample.captures.begin(),
+                         sample.captures.end());
+}
+
 // The earliest hit of any of the signatures, for the scene's subject.
 const Sample* first_of(const Scene& scene, size_t signature) {
   const Sample* first = nullptr;
@@ -136,6 +141,8 @@ Judged judge_all(const Scene& scene, const Condition& condition) {
                        one.missing.end());
     all.evidence.insert(all.evidence.end(), one.evidence.begin(),
                         one.evidence.end());
+    all.captures.insert(all.captures.end(), one.captures.begin(),
+                        one.captures.end());
     all.parts.push_back(std::move(one));
   }
   if (all.truth == Truth::no) {
@@ -156,6 +163,8 @@ Judged judge_any(const Scene& scene, const Condition& condition) {
                        one.missing.end());
     any.evidence.insert(any.evidence.end(), one.evidence.begin(),
                         one.evidence.end());
+    any.captures.insert(any.captures.end(), one.captures.begin(),
+                        one.captures.end());
     any.parts.push_back(std::move(one));
   }
   if (any.truth != Truth::unknown) {
@@ -198,6 +207,7 @@ Judged judge_seen(const Scene& scene, const Condition& condition) {
     for (const Hits* hits : hits_of(scene, index)) {
       total += hits->count;
       judged.evidence.push_back(line_of(*hits));
+      add_captures(judged, hits->first);
     }
   }
   if (total >= least) {
@@ -206,6 +216,7 @@ Judged judge_seen(const Scene& scene, const Condition& condition) {
     return judged;
   }
   judged.evidence.clear();
+  judged.captures.clear();
   for (const size_t index : condition.signatures) {
     const std::string& hint = scene.catalogue.signatures[index].source;
     const Gap* gap = gap_for(scene, hint);
@@ -221,6 +232,7 @@ Judged judge_not_seen(const Scene& scene, const Condition& condition) {
   judged.words = "not seen: " + names_of(scene, condition);
   judged.support = false;
   judged.evidence.clear();
+  judged.captures.clear();
   if (judged.truth != Truth::unknown) {
     judged.truth = judged.truth == Truth::yes ? Truth::no : Truth::yes;
   }
@@ -305,6 +317,11 @@ Judged judge_unanswered(const Scene& scene, const Condition& condition) {
                      std::move(judged.words));
   }
   for (const auto& [key, call] : calls->second) {
+    const Subject& about = call.line.subject;
+    if (!scene.gpu.empty() && about.kind == Subject::Kind::gpu &&
+        about.name != scene.gpu) {
+      continue;
+    }
     bool answered = false;
     for (size_t i = 1; i < condition.signatures.size(); ++i) {
       const auto answers = scene.state.keyed.find(condition.signatures[i]);
@@ -323,6 +340,7 @@ Judged judge_unanswered(const Scene& scene, const Condition& condition) {
     judged.truth = Truth::yes;
     judged.support = true;
     judged.evidence.push_back(call.line);
+    add_captures(judged, call);
     if (judged.evidence.size() >= State::kSamples) break;
   }
   return judged;
@@ -387,6 +405,33 @@ Judged judge_fact(const Scene& scene, const Condition& condition) {
     evidence.text = fact_in_words(*fact);
     judged.evidence.push_back(std::move(evidence));
   }
+  return judged;
+}
+
+// Of the GPU itself: what is known of the node does not stand in for it. Where
+// the line named no GPU, all of them must be so, and none may be missing.
+Judged judge_own_fact(const Scene& scene, const Condition& condition) {
+  const std::string& key = condition.keys.front();
+  Judged judged = answer(Truth::no, "own-fact: " + key);
+  const auto facts = scene.state.facts.find(key);
+  if (facts == scene.state.facts.end()) return judged;
+  const bool any = names_no_address(scene.gpu);
+  int64_t known = 0;
+  for (const auto& [subject, fact] : facts->second) {
+    if (subject.kind != Subject::Kind::gpu) continue;
+    if (!any && subject.name != scene.gpu) continue;
+    if (!satisfies(condition, to_text(fact.value))) {
+      return answer(Truth::no, judged.words);
+    }
+    ++known;
+    judged.evidence.push_back(fact);
+    judged.evidence.back().text = fact_in_words(fact);
+  }
+  for (const Evidence* bus : facts_for(scene, fact::kPciGpus)) {
+    const auto gpus = to_number<int64_t>(to_text(bus->value));
+    if (any && gpus && *gpus > known) known = 0;
+  }
+  if (known > 0) judged.truth = Truth::yes;
   return judged;
 }
 
@@ -459,6 +504,8 @@ constexpr MatcherKind kMatchers[] = {
     {"unanswered", "{call, answer}", read_unanswered, judge_unanswered},
     {"read", "a source", read_source, judge_read},
     {"fact", "{key, is|one-of|glob|at-least|at-most}", read_fact, judge_fact},
+    {"own-fact", "{key, is|one-of|glob|at-least|at-most}", read_fact,
+     judge_own_fact},
     {"differs", "two facts", read_pair, judge_differs},
     {"less", "two facts that are numbers", read_less, judge_differs},
     {"driver", "affected or fixed", read_driver, judge_driver},

@@ -44,6 +44,7 @@ void weigh_rules(Weighed& weighed) {
     if (judged.truth == Truth::yes) {
       weighed.rule = &rule;
       weighed.judged = std::move(judged);
+      weighed.scene.captures = weighed.judged.captures;
       return;
     }
     // The question that needs least to be answered is the one to ask.

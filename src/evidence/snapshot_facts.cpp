@@ -262,6 +262,13 @@ std::vector<Evidence> facts_of(const Snapshot& snapshot, Wall now) {
                 name.at);
     }
     add_gpu_return(facts, gpu);
+    const Reading& action = reading(gpu, field::kRecoveryAction);
+    if (is_value(action)) {
+      facts.gpu(gpu, fact::kRecoveryAction, action.value,
+                fmt::format("the driver's recovery action for GPU {}: {}",
+                            gpu.index, to_text(action.value)),
+                action.at);
+    }
   }
   add_mig(facts, snapshot);
   add_persistence(facts, snapshot);

@@ -126,7 +126,10 @@ StuckTask describe(const Root& root, const TaskFolder& folder,
   }
   task.in_driver =
       is_in_driver(task.wchan) || std::ranges::any_of(task.stack, is_in_driver);
-  if (!task.in_driver && task.state == 'D') {
+  // A training job that waits for its file server holds GPUs as well: the nodes
+  // say something only where the kernel does not show what it waits for.
+  const bool told = !task.stack.empty() || !task.wchan.empty();
+  if (!task.in_driver && !told && task.state == 'D') {
     task.in_driver = holds_nvidia_node(root, folder.pid);
   }
   if (task.state == 'D') task.where = "kernel";

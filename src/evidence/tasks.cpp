@@ -139,6 +139,15 @@ std::string where_it_runs(const Root& root, const TaskFolder& folder,
   return {};
 }
 
+Result<StuckTask> inspect_thread(const Root& root, const TaskFolder& folder,
+                                 const TaskStat& stat) {
+  StuckTask task = describe(root, folder, stat);
+  // The process is identified by its main thread.
+  task.start_time = TRY(task_stat(root, folder.pid)).start_time;
+  if (stat.state == 'R') task.where = where_it_runs(root, folder, stat);
+  return task;
+}
+
 }  // namespace
 
 TaskScan scan_tasks(const Root& root, const std::vector<int>& not_these) {
@@ -155,11 +164,12 @@ Result<StuckTask> inspect_task(const Root& proc_root, int pid) {
       stat = *other;
     }
   }
-  StuckTask task = describe(proc_root, chosen, stat);
-  // The process is identified by its main thread.
-  task.start_time = TRY(task_stat(proc_root, pid)).start_time;
-  if (stat.state == 'R') task.where = where_it_runs(proc_root, chosen, stat);
-  return task;
+  return inspect_thread(proc_root, chosen, stat);
+}
+
+Result<StuckTask> inspect_main_thread(const Root& proc_root, int pid) {
+  const TaskStat stat = TRY(task_stat(proc_root, pid));
+  return inspect_thread(proc_root, {pid, pid}, stat);
 }
 
 Collected collect_tasks(const Host& host) {

@@ -25,6 +25,8 @@ TaskScan scan_tasks(const Root& root, const std::vector<int>& not_these);
 // then R, then the main thread). Where that runs (R), it is looked at twice,
 // 50 ms apart, to tell kernel from user space. Fails if the process is gone.
 Result<StuckTask> inspect_task(const Root& proc_root, int pid);
+// The same of its main thread alone.
+Result<StuckTask> inspect_main_thread(const Root& proc_root, int pid);
 
 // Tasks, and facts hung_task and hung_in_driver for each.
 Collected collect_tasks(const Host& host);

@@ -1,7 +1,9 @@
 #include "host/host.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,8 +45,24 @@ Result<Host> Host::open(const Wanted& wanted) {
               simulated, wanted.driver_root};
 }
 
+std::optional<std::string> Host::why_not_to_probe() const {
+  if (evidence.is_machine() || simulated) return std::nullopt;
+  // A copied /proc may hold any boot id, but is no procfs.
+  const auto proc = evidence.open_file("/proc", O_PATH | O_DIRECTORY);
+  struct statfs status {};
+  const bool is_live = proc && ::fstatfs(proc->get(), &status) == 0 &&
+                       status.f_type == PROC_SUPER_MAGIC;
+  if (is_live) return std::nullopt;
+  return evidence.directory() +
+         " is not this machine: its driver cannot be asked";
+}
+
 Result<void> make_run_dir(const Host& host) {
-  if (::mkdir(host.run_dir.c_str(), 0755) == 0) return {};
+  if (::mkdir(host.run_dir.c_str(), 0755) == 0) {
+    // Whatever the umask: others must see the lock to respect it.
+    if (::chmod(host.run_dir.c_str(), 0755) == 0) return {};
+    return fail_errno(errno, "opening " + host.run_dir + " to others");
+  }
   if (errno != EEXIST) return fail_errno(errno, "creating " + host.run_dir);
   struct stat status {};
   if (::stat(host.run_dir.c_str(), &status) != 0) {

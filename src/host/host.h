@@ -11,6 +11,7 @@
 //   /run/nvidia*                   the run directory (/run/gpuward)
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "host/root.h"
@@ -32,6 +33,11 @@ struct Host {
   // What the caller asked for; empty fields take their defaults, which are
   // $GPUWARD_ROOT, $GPUWARD_RUN_DIR (set by `gpuward sim run`), "/" and
   // "/run/gpuward".
+  // Why nothing below the evidence root may be run and no driver be asked for
+  // it: it is a copy of another machine. Nothing where it is this machine (by
+  // "/" or by its mount in a container) or a simulated node.
+  std::optional<std::string> why_not_to_probe() const;
+
   struct Wanted {
     std::string root;
     std::string run_dir;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "base/fd.h"
@@ -14,9 +15,20 @@
 namespace gpuward::probe {
 namespace {
 
-bool has_gone(const Fd& process, Millis within) {
-  pollfd watch{process.get(), POLLIN, 0};
-  return ::poll(&watch, 1, static_cast<int>(within.count())) == 1;
+// Without a pidfd (an old kernel, a seccomp profile) by looking again and
+// again.
+bool has_gone(const Host& host, const Fd& process, int pid, uint64_t start_time,
+              Millis within) {
+  if (process.valid()) {
+    pollfd watch{process.get(), POLLIN, 0};
+    return ::poll(&watch, 1, static_cast<int>(within.count())) == 1;
+  }
+  constexpr int kLook = 10;
+  for (const Boot end = BootClock::now() + within; BootClock::now() < end;) {
+    if (!is_same_task(host.self, pid, start_time)) return true;
+    ::poll(nullptr, 0, kLook);
+  }
+  return false;
 }
 
 // Still the same task, and not in the kernel now. Where it spins was looked at
@@ -26,8 +38,12 @@ bool may_be_signalled(const Host& host, int pid, uint64_t start_time) {
   return stat && stat->start_time == start_time && stat->state != 'D';
 }
 
-void signal_process(const Fd& process, int signal) {
-  ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0);
+void signal_process(const Fd& process, int pid, int signal) {
+  if (process.valid()) {
+    ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0);
+  } else {
+    ::kill(pid, signal);
+  }
 }
 
 }  // namespace
@@ -41,7 +57,7 @@ bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
                 const std::optional<StuckTask>& seen) {
   // The pidfd pins the task: nobody else can be hit once the check has passed.
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process.valid()) return true;
+  if (!process.valid() && errno == ESRCH) return true;
   const auto task =
       seen ? Result<StuckTask>(*seen) : inspect_task(host.self, pid);
   bool gone = false;
@@ -50,8 +66,8 @@ bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
         !may_be_signalled(host, pid, start_time)) {
       break;
     }
-    signal_process(process, signal);
-    gone = has_gone(process, grace);
+    signal_process(process, pid, signal);
+    gone = has_gone(host, process, pid, start_time, grace);
   }
   ::waitpid(pid, nullptr, WNOHANG);  // if it is ours
   return gone || !is_same_task(host.self, pid, start_time);

@@ -1,6 +1,10 @@
 #include "probe/round.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "evidence/library.h"
 
@@ -13,6 +17,18 @@ std::string cuda_in_words(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
+// What is loaded runs with our rights: nobody else may have had a hand in it.
+Result<void> check_owner(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return fail_errno(errno, "looking at " + path);
+  }
+  const bool ours = status.st_uid == 0 || status.st_uid == ::geteuid();
+  if (ours && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return fail(Error::Kind::denied,
+              path + " can be changed by others than root: not loaded");
+}
+
 }  // namespace
 
 Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
@@ -21,6 +37,7 @@ Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
 
 Result<std::string> Round::load() {
   const auto found = TRY(find_library(host_, settings_.driver_root));
+  TRY_VOID(check_owner(found.path));
   progress_.begin("dlopen", kNoGpu, CallClass::load);
   auto nvml = load_nvml(found.path);
   progress_.end();
@@ -83,7 +100,7 @@ NodeFrame Round::node_frame() {
   return node;
 }
 
-Gpu Round::ask_gpu(unsigned index) {
+Gpu Round::ask_gpu(unsigned index, const Answer& answer) {
   Gpu gpu;
   gpu.index = static_cast<int>(index);
   nvmlDevice_t device{};
@@ -96,6 +113,8 @@ Gpu Round::ask_gpu(unsigned index) {
   ask_identity(questions);
   ask_modes(questions);
   ask_mig(questions);
+  // If it hangs from here on, it is known at least who it is.
+  answer({.gpu = gpu});
   ask_load(questions);
   ask_health(questions);
   ask_nvlinks(questions);
@@ -117,7 +136,7 @@ void Round::run(const Answer& answer) {
   }
   for (unsigned i = 0; i < *count && wanted; ++i) {
     if (i < 32 && (settings_.left_out >> i & 1U) != 0) continue;
-    wanted = answer({.gpu = ask_gpu(i)});
+    wanted = answer({.gpu = ask_gpu(i, answer)});
   }
 }
 

@@ -32,7 +32,7 @@ class Round {
   NodeFrame node_frame();
   NodeFrame failed_node(nvmlReturn_t code, std::string why) const;
   bool start(NodeFrame& node);
-  Gpu ask_gpu(unsigned index);
+  Gpu ask_gpu(unsigned index, const Answer& answer);
 
   const Host& host_;
   const ProberSettings& settings_;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -41,6 +42,9 @@ Session::Session(Launched launched, ProgressMap map, ProberSettings settings)
 
 Result<Session> Session::start(const Host& host, Slot slot,
                                ProberSettings settings) {
+  if (auto why = host.why_not_to_probe()) {
+    return fail(Error::Kind::unsupported, std::move(*why));
+  }
   settings.slot = slot.number;
   settings.owner_pid = ::getpid();
   settings.owner_start_time = TRY(task_stat(host.self, ::getpid())).start_time;
@@ -97,8 +101,10 @@ std::vector<Frame> Session::receive() {
 }
 
 void Session::wait_for_end(Millis grace) const {
+  // Without a pidfd this is only a short pause: reap() looks then.
   pollfd watch{launched_.process.get(), POLLIN, 0};
-  if (watch.fd >= 0) ::poll(&watch, 1, static_cast<int>(grace.count()));
+  const Millis pause = watch.fd >= 0 ? grace : std::min(grace, Millis(50));
+  ::poll(&watch, watch.fd >= 0 ? 1 : 0, static_cast<int>(pause.count()));
 }
 
 bool Session::dismiss(Millis grace) {

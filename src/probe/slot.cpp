@@ -41,6 +41,8 @@ Result<Fd> open_slot(const std::string& path) {
     fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   }
   if (!fd.valid()) return fail_errno(errno, "opening " + path);
+  // Whatever the umask; fails where it is another's, who has done the same.
+  ::fchmod(fd.get(), 0644);
   return fd;
 }
 
@@ -76,6 +78,10 @@ Result<std::string> slot_dir(const Host& host) {
   const bool usable = ::access(host.run_dir.c_str(), W_OK) == 0 ||
                       ::access(slot_path(host.run_dir, 1).c_str(), R_OK) == 0;
   if (usable) return host.run_dir;
+  if (host.simulated) {
+    return fail(Error::Kind::denied,
+                host.run_dir + " cannot be written: run as root");
+  }
   return private_dir();
 }
 
@@ -110,7 +116,13 @@ std::optional<Holder> holder_of(const Host& host, int number) {
   if (!fd.valid()) return std::nullopt;
   // A shared lock asks without getting in the way of anyone but a taker that
   // tries in this very moment; it tries again.
-  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) {
+    // Free, or held shared, which no prober does.
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::nullopt;
+    Holder stranger;
+    stranger.why_unknown = "a process that is no prober locks " + dir.value();
+    return stranger;
+  }
 
   Holder holder;
   const auto map = ProgressMap::reader(fd);

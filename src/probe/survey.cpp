@@ -22,9 +22,17 @@ constexpr Millis kEndGrace = 100ms;
 // A call must have lasted that long to be called late, however little patience
 // the caller has.
 constexpr Millis kLeastLate = 250ms;
-// A prober whose owner is gone ends by itself between two calls.
-constexpr Millis kForsaken = 500ms;
 constexpr const char* kDriverFile = "/proc/driver/nvidia/version";
+
+// A GPU's frame comes twice: as soon as it is known who it is, and whole.
+void take_gpu(std::vector<Gpu>& gpus, Gpu gpu) {
+  const auto known = std::ranges::find(gpus, gpu.index, &Gpu::index);
+  if (known != gpus.end()) {
+    *known = std::move(gpu);
+  } else {
+    gpus.push_back(std::move(gpu));
+  }
+}
 
 }  // namespace
 
@@ -124,7 +132,7 @@ void Surveyor::ask(Seat& seat, Session& session) {
 void Surveyor::listen(Seat& seat, Session& session) {
   for (Frame& frame : session.receive()) {
     if (frame.node) seat.node = std::move(frame.node);
-    if (frame.gpu) seat.gpus.push_back(std::move(*frame.gpu));
+    if (frame.gpu) take_gpu(seat.gpus, std::move(*frame.gpu));
     if (frame.text) seat.driver_file = std::move(*frame.text);
     if (!frame.end) continue;
     seat.round_done = seat.round_done || frame.number == seat.round_request;
@@ -151,7 +159,7 @@ void Surveyor::watch(Seat& seat, Boot now) {
   // it is the canary.
   const bool ours = left.owner_pid == ::getpid();
   if ((seat.holder->owner_alive && !ours) || !left.in_call ||
-      now - left.began < kForsaken) {
+      now - left.began < left.deadline) {
     return;
   }
   if (end_prober(host_, left.pid, left.start_time, kEndGrace)) {
@@ -166,11 +174,12 @@ void Surveyor::watch(Seat& seat, Boot now) {
 bool Surveyor::second_opinion(Boot now) {
   if (seats_[1] != nullptr || options_.only_look) return false;
   const auto call = seats_[0]->driver_call();
-  if (!call || call->gpu < 0) return false;
+  constexpr int kMostGpus = 32;  // bits of `left_out`
+  if (!call || call->gpu < 0 || call->gpu >= kMostGpus) return false;
   const Millis suspicious =
       std::min(call->deadline, std::max(options_.patience / 2, kLeastLate));
   if (now - call->began < suspicious) return false;
-  const uint32_t left_out = call->left_out | (uint32_t{1} << (call->gpu & 31));
+  const uint32_t left_out = call->left_out | (uint32_t{1} << call->gpu);
   seats_[1] = std::make_unique<Seat>(2, left_out);
   return true;
 }
@@ -306,12 +315,23 @@ bool Surveyor::is_late(const Seat& seat, Millis patience, Boot now) {
   return now - began >= std::max(patience / 2, kLeastLate);
 }
 
-void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {
-  if (survey.gpu_count.state != Reading::State::value) return;
+void Surveyor::add_missing_gpus(Survey& survey) const {
+  const auto call = seats_[0]->driver_call();
+  const auto why = [&call](int gpu) {
+    return call && call->gpu == gpu ? call->symbol + " has not come back"
+                                    : std::string("not asked yet");
+  };
+  for (Gpu& gpu : survey.gpus) {
+    if (call && call->gpu == gpu.index) {
+      gpu.readings[std::string(field::kHandle)].why = why(gpu.index);
+    }
+  }
   const auto* count = std::get_if<int64_t>(&survey.gpu_count.value);
-  if (count == nullptr || *count > 1024) return;
-  const auto progress = seats_[0]->progress();
-  for (int i = 0; i < *count; ++i) {
+  if (survey.gpu_count.state != Reading::State::value || count == nullptr) {
+    return;
+  }
+  constexpr int64_t kMostGpus = 1024;
+  for (int i = 0; i < std::min(*count, kMostGpus); ++i) {
     if (std::ranges::find(survey.gpus, i, &Gpu::index) != survey.gpus.end()) {
       continue;
     }
@@ -319,9 +339,7 @@ void Surveyor::add_missing_gpus(Survey& survey, Boot /*now*/) const {
     missing.index = i;
     Reading& handle = missing.readings[std::string(field::kHandle)];
     handle.at = wall_now();
-    handle.why = progress && progress->in_call && progress->gpu == i
-                     ? progress->symbol + " has not come back"
-                     : "not asked yet";
+    handle.why = why(i);
     survey.gpus.push_back(std::move(missing));
   }
   std::ranges::sort(survey.gpus, {}, &Gpu::index);
@@ -356,7 +374,7 @@ Survey Surveyor::result_for(Millis patience, Boot now) const {
       }
     }
   }
-  add_missing_gpus(out, now);
+  add_missing_gpus(out);
   return out;
 }
 
@@ -376,15 +394,15 @@ std::optional<Session> Surveyor::keep() {
   return session;
 }
 
-void Surveyor::dispose() {
+void Surveyor::dispose(Insist insist) {
   for (const auto& seat : seats_) {
     if (seat == nullptr || !seat->session) continue;
-    let_go(host_, *seat->session, seat->task);
+    let_go(host_, *seat->session, insist, seat->task);
     seat->session.reset();
   }
 }
 
-void let_go(const Host& host, Session& session,
+void let_go(const Host& host, Session& session, Insist insist,
             const std::optional<StuckTask>& seen) {
   const auto in_call = [&session] {
     const auto progress = session.progress();
@@ -392,7 +410,11 @@ void let_go(const Host& host, Session& session,
   };
   // Between two calls it is asked to quit, and may hang in nvmlShutdown.
   if (!in_call() && session.dismiss(kDismissGrace)) return;
-  if (const auto progress = in_call()) {
+  // Before the call's own deadline it is only slow, and left to itself: with
+  // its socket closed it ends after the call, or by its own watchdog.
+  const auto progress = in_call();
+  if (progress && (insist == Insist::yes ||
+                   BootClock::now() - progress->began >= progress->deadline)) {
     end_prober(host, progress->pid, progress->start_time, kEndGrace, seen);
   }
   session.reap();

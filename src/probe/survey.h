@@ -46,6 +46,15 @@ struct Survey {
   bool operator==(const Survey&) const = default;
 };
 
+// Whether a call that is only slow yet is waited for no longer: somebody wants
+// the driver for himself.
+enum class Insist { no, yes };
+
+// Ends a prober of ours as its state allows: asks it to quit, or where it does
+// not come back from a call, see ending.h. Waits half a second at most.
+void let_go(const Host& host, Session& session, Insist insist,
+            const std::optional<StuckTask>& seen = std::nullopt);
+
 class Surveyor {
  public:
   // `host` must outlive it. `session`: a healthy prober of an earlier survey.
@@ -71,7 +80,7 @@ class Surveyor {
   std::optional<Session> keep();
   // Ends or leaves what is still there, by its state: see slot.h and law 2.
   // Waits at most about a second, for a prober that is on its way out.
-  void dispose();
+  void dispose(Insist insist = Insist::no);
 
  private:
   struct Seat;
@@ -89,7 +98,7 @@ class Surveyor {
                                const std::optional<Progress>& progress,
                                bool hung, Boot now);
   static std::string why_of(const Seat& seat);
-  void add_missing_gpus(Survey& survey, Boot now) const;
+  void add_missing_gpus(Survey& survey) const;
   Boot end_of_patience() const { return started_ + options_.patience; }
 
   const Host& host_;
@@ -97,11 +106,6 @@ class Surveyor {
   Boot started_;
   std::array<std::unique_ptr<Seat>, kSlots> seats_;
 };
-
-// Ends a prober of ours as its state allows: asks it to quit, or where it does
-// not come back from a call, see ending.h. Waits half a second at most.
-void let_go(const Host& host, Session& session,
-            const std::optional<StuckTask>& seen = std::nullopt);
 
 // What is being waited for, for a terminal.
 using OnWait = std::function<void(const Probe& probe, Millis waited)>;

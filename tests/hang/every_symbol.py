@@ -49,7 +49,7 @@ def is_named(node, symbol, kind):
     check(symbol in seen.evidence(),
           f"the first finding does not name {symbol}: {seen.evidence()!r}")
     if kind in ("futex", "busy"):
-        wait_until(lambda: not node.probers(), 2, "a prober that may be ended "
+        wait_until(lambda: not node.probers(), 6, "a prober that may be ended "
                    f"is left: {[(t.pid, t.state) for t in node.probers()]}")
     else:
         left = node.probers()
@@ -76,7 +76,7 @@ def shutdown(node, kind):
     check(len(node.probers()) <= 1,
           f"one prober at most expected, got {len(node.probers())}")
     if kind in ("futex", "busy"):
-        wait_until(lambda: not node.probers(), 2, "a prober that may be ended "
+        wait_until(lambda: not node.probers(), 6, "a prober that may be ended "
                    f"is left: {[(t.pid, t.state) for t in node.probers()]}")
     node.clear()
     wait_until(lambda: not node.probers(), 5,

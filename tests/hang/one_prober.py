@@ -121,7 +121,9 @@ def nothing_held(node):
 def killed_doctor(node, how):
     node.fresh()
     node.inject(*INIT, f"hang={how}")
-    child = node.spawn([node.program, "doctor", "--patience", "20"])
+    # What nobody supervises ends itself once its call's deadline has passed.
+    child = node.spawn([node.program, "doctor", "--patience", "20"],
+                       GPUWARD_DEADLINE_FACTOR=str(0.15 * FACTOR))
     wait_until(lambda: [t for t in node.probers()
                         if t.state == ("D" if how != "futex" else "S")], 5,
                "no prober to be seen")
@@ -136,7 +138,7 @@ def killed_doctor(node, how):
     in_time(seen, 1)
     names(seen, INIT[0])
     if how == "futex":
-        wait_until(lambda: before not in [t.pid for t in node.probers()], 2,
+        wait_until(lambda: before not in [t.pid for t in node.probers()], 5,
                    "what a killed doctor left behind is not ended")
     else:
         check([t.pid for t in node.probers()] == [before],

@@ -74,6 +74,21 @@ TEST(Extract, TheInstalledDriverBeatsTheRecommendedOne) {
             "570.158.01");
 }
 
+TEST(Extract, AnApiMismatchNamesTheLibraryFirst) {
+  const char* old_form =
+      "NVRM: API mismatch: the client has the version 535.183.06, but\n"
+      "NVRM: this kernel module has the version 535.161.08.  Please\n"
+      "NVRM: make sure that this kernel module and all NVIDIA driver\n";
+  EXPECT_EQ(fact(old_form, "library"), "535.183.06");
+  EXPECT_EQ(fact(old_form, "driver"), "535.161.08");
+  const char* new_form =
+      "[ 9.100000] NVRM: API mismatch: the client 'nvidia-smi' (pid 4711)\n"
+      "[ 9.100001] NVRM: has the version 580.95.05, but this kernel module has\n"
+      "[ 9.100002] NVRM: the version 580.82.07.  Please make sure that this\n";
+  EXPECT_EQ(fact(new_form, "library"), "580.95.05");
+  EXPECT_EQ(fact(new_form, "driver"), "580.82.07");
+}
+
 TEST(Extract, MigLayouts) {
   const std::string split_gpu =
       "GPU 0: NVIDIA H20 (UUID: GPU-1)\n"
@@ -140,6 +155,14 @@ TEST(Given, FactsOfAPerson) {
       {"driver=", "no value"},
       {"uptime_days=long", "is a number"},
       {"module_loaded=maybe", "true or false"},
+      {"driver=latest", "is a version"},
+      {"driver=570", "is a version"},
+      {"library=570.x", "is a version"},
+      {"uptime_days=-1", "not below 0"},
+      {"uptime_days=nan", "is a number"},
+      {"mig=maybe", "off, on, all, mixed"},
+      {"probe=hung", "answering"},
+      {"nvml=GPU_LOST", "did you mean 'GPU_IS_LOST'?"},
   };
   for (const auto& [text, wanted] : kWrong) {
     const auto fact = given_fact(text);

@@ -28,8 +28,19 @@ constexpr ExtractorRow kRows[] = {
      kProse, "", "driver|ドライバ"},
     {fact::kDriver, R"(驱动(?:版本)?(?:是|为|[:：])\s*)" GW_DRIVER, kProse, "",
      "驱动"},
+    // The kernel's refusal names the client's version first, then its own; it
+    // is spread over two lines, in newer drivers over three.
+    {fact::kLibrary,
+     R"(API mismatch: the client has the version )" GW_DRIVER R"(\b)", kKernel,
+     "", ""},
+    {fact::kLibrary,
+     R"(has the version )" GW_DRIVER R"(,? but this kernel module)", kKernel, "",
+     ""},
+    {fact::kDriver, R"(this kernel module has the version )" GW_DRIVER R"(\b)",
+     kKernel, "", ""},
     {fact::kDriver,
-     R"(has the version )" GW_DRIVER R"(, but this kernel module)", 0, "", ""},
+     R"((?:NVRM:|^)\s*the version )" GW_DRIVER R"(\.?\s*(?:Please|$))", kKernel,
+     "", ""},
     {fact::kLibrary, R"(NVML library version: )" GW_DRIVER, kOutput, "", ""},
 
     {fact::kModule,
