@@ -25,7 +25,7 @@ std::string home_of(const PciDevice& device) {
 
 Result<void> render_device(const PciDevice& device, const Tree& root) {
   const std::string home = home_of(device);
-  const auto put = [&](std::string_view name, std::string text) {
+  const auto put = [&](std::string_view name, const std::string& text) {
     return root.file(fmt::format("{}/{}", home, name), text + "\n");
   };
   TRY_VOID(put("vendor", fmt::format("0x{:04x}", device.device & 0xffff)));

@@ -2,11 +2,14 @@
  * A reading of SIM_NOT_SUPPORTED answers NOT_SUPPORTED. */
 #include "sim/nvml/library.h"
 
+/* A type and a member take no parentheses. */
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define NUMBER_GETTER(function, type, field)                       \
   EXPORT nvmlReturn_t function(nvmlDevice_t handle, type* value) { \
     ENTER_GPU(handle);                                             \
     return give(target.gpu->field, value);                         \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 NUMBER_GETTER(nvmlDeviceGetPerformanceState, nvmlPstates_t, performance_state)
 NUMBER_GETTER(nvmlDeviceGetPowerState, nvmlPstates_t, performance_state)

@@ -91,7 +91,7 @@ void Service::tick() {
     readers_->answer_all(last_);
     next_round_ = now;
   } else if (surveyor_) {
-    step();
+    step(*surveyor_);
   } else if (now >= next_round_) {
     begin_round();
   }
@@ -104,28 +104,26 @@ void Service::tick() {
 }
 
 void Service::begin_round() {
-  surveyor_.emplace(host_,
-                    probe::SurveyOptions{.patience = kRoundPatience,
-                                         .factor = options_.factor},
-                    std::exchange(session_, std::nullopt));
-  step();
+  step(surveyor_.emplace(host_,
+                         probe::SurveyOptions{.patience = kRoundPatience,
+                                              .factor = options_.factor},
+                         std::exchange(session_, std::nullopt)));
 }
 
-void Service::step() {
+void Service::step(probe::Surveyor& surveyor) {
   const Boot now = BootClock::now();
-  const bool done = surveyor_->step(now);
-  if (done) return finish_round(now);
+  if (surveyor.step(now)) return finish_round(surveyor, now);
   watch_sockets();
   // A round that takes long must not make the file look like a dead agent's.
   if (now >= next_write_) publish(current());
 }
 
-void Service::finish_round(Boot now) {
+void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
   Snapshot snapshot = current();
   const bool hung = is_hung(snapshot);
-  session_ = surveyor_->keep();
-  surveyor_->dispose();
-  surveyor_.reset();
+  session_ = surveyor.keep();
+  surveyor.dispose();
+  surveyor_.reset();  // `surveyor` is no more
   watch_sockets();
   failures_ = hung ? failures_ + 1 : 0;
   Millis pause = pause_after(failures_, options_.interval);
@@ -135,10 +133,8 @@ void Service::finish_round(Boot now) {
     pause = std::max(pause, kSeldom);
   }
   // A canary is looked at, not asked: that may be as often as a healthy round.
-  if (hung && snapshot.probes.front().task &&
-      snapshot.probes.front().task->where == "kernel") {
-    pause = options_.interval;
-  }
+  const auto& task = snapshot.probes.front().task;
+  if (hung && task && task->where == "kernel") pause = options_.interval;
   next_round_ = now + pause;
   add_other_tasks(snapshot, host_);
   publish(std::move(snapshot));

@@ -38,8 +38,8 @@ class Service {
   Service(const Host& host, Loop& loop, ServiceOptions options);
   void tick();
   void begin_round();
-  void step();
-  void finish_round(Boot now);
+  void step(probe::Surveyor& surveyor);
+  void finish_round(probe::Surveyor& surveyor, Boot now);
   void let_go(probe::Insist insist);
   void publish(Snapshot snapshot);
   Snapshot current(Millis patience = Millis::max()) const;

@@ -81,11 +81,10 @@ std::string fact_of(const State& state, std::string_view key) {
 
 // What any log tells of its machine, whether it has a GPU or not.
 bool is_of_any_machine(std::string_view key) {
-  constexpr std::string_view kAny[] = {fact::kUptimeDays, fact::kKernel,
-                                       fact::kOs,         fact::kHostname,
-                                       fact::kSystemd,    fact::kDocker,
-                                       fact::kKubernetes, fact::kRunc,
-                                       fact::kCgroup};
+  constexpr std::string_view kAny[] = {
+      fact::kUptimeDays, fact::kKernel,  fact::kOs,
+      fact::kHostname,   fact::kSystemd, fact::kDocker,
+      fact::kKubernetes, fact::kRunc,    fact::kCgroup};
   return std::ranges::find(kAny, key) != std::end(kAny);
 }
 
@@ -134,12 +133,13 @@ int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue) {
     complain(given.error().text);
     return kWrongUsage;
   }
-  Diagnosis diagnosis =
-      conclude(catalogue, pile.state, pile.gaps, wall_now());
+  Diagnosis diagnosis = conclude(catalogue, pile.state, pile.gaps, wall_now());
   if (says_nothing(pile)) {
     diagnosis.checks.passed = 0;
     diagnosis.checks.unknown.push_back(
-        {"log", fmt::format("nothing in {} lines spoke of GPUs", pile.lines),
+        {"log",
+         fmt::format("nothing in {} line{} spoke of GPUs", pile.lines,
+                     pile.lines == 1 ? "" : "s"),
          true});
   }
   Patient patient = patient_of(options, pile);

@@ -115,6 +115,8 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
     label = "";
   }
   print_rows(screen, "to settle", finding.settle);
+  // What is over needs no cure; --json has them all the same.
+  if (finding.severity == Severity::info) return;
   for (const Remedy& remedy : finding.remedies) {
     print_row(screen, label_of(remedy), in_words(remedy));
   }

@@ -287,6 +287,26 @@ TEST(Conclude, WhyShowsWhatHeldAndWhatDidNot) {
   EXPECT_NE(wrong.error().text.find("nvml-init-hang-r570"), std::string::npos);
 }
 
+TEST(Fold, ProseAboutFaultsIsNoFault) {
+  const std::pair<const char*, bool> kTable[] = {
+      {"- Fixed: Failed to initialize NVML: Driver/library version mismatch",
+       false},
+      {"If you see 'Failed to initialize NVML: Unknown Error', read this",
+       false},
+      {"what is Driver/library version mismatch?", false},
+      {"Failed to initialize NVML: Driver/library version mismatch", true},
+      {"NVRM: Xid (PCI:0000:3b:00): 79, GPU fixed?", true},
+  };
+  for (const auto& [text, counts] : kTable) {
+    State state;
+    Evidence line;
+    line.source = "log";
+    line.text = text;
+    fold(catalogue(), state, line);
+    EXPECT_EQ(!state.hits.empty(), counts) << text;
+  }
+}
+
 TEST(Fold, GpuAddressesHaveOneForm) {
   EXPECT_EQ(gpu_address("00000000:3B:00.0"), "0000:3b:00.0");
   EXPECT_EQ(gpu_address("PCI:0000:3b:00"), "0000:3b:00.0");

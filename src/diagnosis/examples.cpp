@@ -39,7 +39,8 @@ std::string outcome(const Catalogue& catalogue, const Fault& fault,
   for (const Weighed& one : weigh(catalogue, fault, state, example.gaps)) {
     if (one.rule != nullptr) {
       const Finding finding = finding_from(one, Wall{});
-      if (is_told_so(finding, example)) return std::string(name_of(finding.confidence));
+      if (is_told_so(finding, example))
+        return std::string(name_of(finding.confidence));
       return fmt::format("{}: {}", name_of(finding.severity), finding.title);
     }
     if (one.open_rule != nullptr) best = "unknown";

@@ -78,16 +78,16 @@ Explanation of_xid(const Catalogue& catalogue, int xid) {
     out.remedies.insert(out.remedies.end(), fault.remedies.begin(),
                         fault.remedies.end());
   }
-  if (out.faults.empty() && is_quiet_xid(xid)) {
-    out.paragraphs.push_back(fmt::format(
-        "Xid {} by itself tells of no damage: it comes from an application's "
-        "own fault, or follows from something else.",
-        xid));
-  }
   if (out.faults.empty()) {
     out.paragraphs.push_back(fmt::format(
         "The catalogue has no entry for Xid {}. NVIDIA's Xid catalogue "
         "(docs.nvidia.com/deploy/xid-errors) lists all of them.",
+        xid));
+  }
+  if (out.faults.empty() && is_quiet_xid(xid)) {
+    out.paragraphs.push_back(fmt::format(
+        "Xid {} by itself tells of no damage: it comes from an application's "
+        "own fault, or follows from something else.",
         xid));
   }
   return out;
@@ -147,7 +147,8 @@ Explanation of_function(const Catalogue& catalogue, std::string_view name) {
     }
   }
   std::string ids;
-  for (const std::string& id : out.faults) ids += (ids.empty() ? "" : ", ") + id;
+  for (const std::string& id : out.faults)
+    ids += (ids.empty() ? "" : ", ") + id;
   out.paragraphs.push_back(fmt::format(
       "{} is the name of a function of NVML, no fault. Where it does not come "
       "back, doctor names it in {}.",

@@ -21,8 +21,8 @@ struct Explanation {
   std::vector<std::string> sources;
 };
 
-// `words`: a fault's id, "Xid 79" or "79", "SXid 20034", an NVML return by name,
-// number or text, a function of NVML, or a line of a log.
+// `words`: a fault's id, "Xid 79" or "79", "SXid 20034", an NVML return by
+// name, number or text, a function of NVML, or a line of a log.
 Explanation explain(const Catalogue& catalogue, std::string_view words);
 // Nothing but that there is no entry for it.
 bool is_empty(const Explanation& explanation);

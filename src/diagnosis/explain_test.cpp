@@ -51,7 +51,7 @@ TEST(Explain, WhatNoEntryCoversIsNotKnown) {
   EXPECT_TRUE(is_empty(explain(*catalogue, "SXid 20034")));
   EXPECT_TRUE(is_empty(explain(*catalogue, "frobnicate")));
   EXPECT_FALSE(is_empty(explain(*catalogue, "Xid 79")));
-  EXPECT_EQ(to_json(explain(*catalogue, "79")).find("schema")->as_int(), 1);
+  EXPECT_EQ(to_json(explain(*catalogue, "79"))["schema"].as_integer(), 1);
 }
 
 TEST(NvmlReturns, EveryFaultOfTheTableHasTheShapeOfAnId) {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
 
@@ -16,6 +17,27 @@ bool may_print(const Signature& signature, std::string_view source) {
   if (signature.source == "kernel") return source != "kubelet-log";
   if (signature.source == "kubelet") return source != "kernel-log";
   return true;
+}
+
+bool has_word(std::string_view line, std::string_view word) {
+  const size_t at = line.find(word);
+  return at != std::string_view::npos &&
+         (at == 0 ||
+          std::isalpha(static_cast<unsigned char>(line[at - 1])) == 0);
+}
+
+// Release notes, advice and questions speak of faults that nobody has here.
+bool is_about_faults(const Evidence& evidence) {
+  if (evidence.source != "log" || evidence.text.find("NVRM:") == 0) {
+    return false;
+  }
+  const std::string lower = to_lower(trim(evidence.text));
+  constexpr std::string_view kWords[] = {"fixed", "fixes", "changelog",
+                                         "release notes", "if you see"};
+  return lower.ends_with('?') ||
+         std::ranges::any_of(kWords, [&](std::string_view word) {
+           return has_word(lower, word);
+         });
 }
 
 std::string capture(const Captures& captures, std::string_view name) {
@@ -93,6 +115,7 @@ const Sample* opening(const Catalogue& catalogue, const State& state,
 
 void fold_line(const Catalogue& catalogue, State& state,
                const Evidence& evidence) {
+  if (is_about_faults(evidence)) return;
   const auto matched = catalogue.patterns.match(evidence.text);
   const std::string address = address_in(catalogue, matched, evidence.text);
   for (const size_t index : matched) {

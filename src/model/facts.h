@@ -72,7 +72,8 @@ inline constexpr std::string_view kProbeSlowest =
 // that failed with a fatal return: "GPU_IS_LOST", "DRIVER_NOT_LOADED", …
 inline constexpr std::string_view kNvml = "nvml";
 
-// What the driver asks for, per GPU: "none", "reset the GPU", "reboot the node".
+// What the driver asks for, per GPU: "none", "reset the GPU", "reboot the
+// node".
 inline constexpr std::string_view kRecoveryAction = "recovery_action";
 
 // Software around it.

@@ -83,7 +83,8 @@ TEST(Extract, AnApiMismatchNamesTheLibraryFirst) {
   EXPECT_EQ(fact(old_form, "driver"), "535.161.08");
   const char* new_form =
       "[ 9.100000] NVRM: API mismatch: the client 'nvidia-smi' (pid 4711)\n"
-      "[ 9.100001] NVRM: has the version 580.95.05, but this kernel module has\n"
+      "[ 9.100001] NVRM: has the version 580.95.05, but this kernel module "
+      "has\n"
       "[ 9.100002] NVRM: the version 580.82.07.  Please make sure that this\n";
   EXPECT_EQ(fact(new_form, "library"), "580.95.05");
   EXPECT_EQ(fact(new_form, "driver"), "580.82.07");
@@ -162,7 +163,7 @@ TEST(Given, FactsOfAPerson) {
       {"uptime_days=nan", "is a number"},
       {"mig=maybe", "off, on, all, mixed"},
       {"probe=hung", "answering"},
-      {"nvml=GPU_LOST", "did you mean 'GPU_IS_LOST'?"},
+      {"nvml=GPU_IS_LOTS", "did you mean 'GPU_IS_LOST'?"},
   };
   for (const auto& [text, wanted] : kWrong) {
     const auto fact = given_fact(text);

@@ -129,9 +129,9 @@ Result<Value> value_of(const Known& known, std::string_view text) {
   const auto number = to_double(text);
   if (number && std::isfinite(*number)) {
     if (*number >= 0) return Value(*number);
-    return fail(Error::Kind::malformed,
-                fmt::format("--fact {} is not below 0, as '{}' is", known.key,
-                            text));
+    return fail(
+        Error::Kind::malformed,
+        fmt::format("--fact {} is not below 0, as '{}' is", known.key, text));
   }
   return fail(Error::Kind::malformed,
               fmt::format("--fact {} is a number, not '{}'", known.key, text));
