@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 
@@ -136,17 +137,33 @@ std::vector<pid_t> descendants(pid_t root) {
   return out;
 }
 
+// /proc/PID/maps waits for such a thread. Threads are not listed in /proc, and
+// are there by their number all the same.
+bool has_thread_in_state_d(pid_t pid) {
+  std::error_code error;
+  const auto tasks = fmt::format("/proc/{}/task", pid);
+  for (const auto& thread : std::filesystem::directory_iterator(tasks, error)) {
+    const auto tid = to_number<pid_t>(thread.path().filename().string());
+    const auto entry = tid ? read_entry(*tid) : std::nullopt;
+    if (entry && entry->state == 'D') return true;
+  }
+  return false;
+}
+
 bool maps_file(pid_t pid, const std::string& path) {
   struct stat wanted {};
   if (::stat(path.c_str(), &wanted) != 0) return false;
+  const std::string device =
+      fmt::format("{:02x}:{:02x}", major(wanted.st_dev), minor(wanted.st_dev));
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   std::string line;
   while (std::getline(maps, line)) {
-    // "7f…-7f… rw-s 00000000 fe:01 131 /path"; the name may be of another
-    // mount namespace, the inode tells.
+    // "7f…-7f… rw-s 00000000 fe:01 131 /path". The name may be of another mount
+    // namespace, then device and inode tell; some file systems show another
+    // device here, then the name does.
     const auto parts = words(line);
     if (parts.size() >= 6 && to_number<ino_t>(parts[4]) == wanted.st_ino &&
-        parts[5].ends_with("/state")) {
+        (parts[3] == device || parts[5] == path)) {
       return true;
     }
   }
@@ -163,8 +180,9 @@ std::vector<pid_t> processes_that_map(const std::string& path) {
   for (const pid_t pid : all_pids()) {
     if (std::ranges::find(ours, pid) != ours.end()) continue;
     const auto entry = read_entry(pid);
-    if (entry && entry->state != 'D' && maps_file(pid, path))
+    if (entry && !has_thread_in_state_d(pid) && maps_file(pid, path)) {
       out.push_back(pid);
+    }
   }
   return out;
 }

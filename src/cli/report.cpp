@@ -44,6 +44,7 @@ void print_row(const Screen& screen, std::string_view label,
   std::string line = fmt::format("    {:<10}", label);
   size_t column = kIndent;
   const auto flush = [&] {
+    while (line.ends_with(' ')) line.pop_back();
     screen.print(line + "\n");
     line = std::string(kIndent, ' ');
     column = kIndent;
@@ -54,8 +55,9 @@ void print_row(const Screen& screen, std::string_view label,
     line += fmt::format("{} ", word);
     column += width;
   }
-  if (!tail.empty())
+  if (!tail.empty()) {
     line += screen.paint(fmt::format(" [{}]", tail), Colour::faint);
+  }
   flush();
 }
 
