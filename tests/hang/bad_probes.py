@@ -68,8 +68,8 @@ def library(node, text):
         in_time(seen, 1)
         check(seen.code in (2, 3), f"not healthy, got {seen.brief()}")
         status = node.gpuward("status", "--driver-root", inside)
-        said(status, ["cannot be loaded", "has no nvml", "Bus error"], (3,))
-    in_words(node, ["cannot be loaded", "has no nvml", "Bus error"],
+        said(status, ["cannot be loaded", "has no nvml", "Bus error", "in dlopen"], (3,))
+    in_words(node, ["cannot be loaded", "has no nvml", "Bus error", "in dlopen"],
              "--driver-root", inside)
     in_words(node, ["libnvidia-ml", "dlopen"], "--driver-root", inside)
 
