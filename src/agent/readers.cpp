@@ -204,6 +204,4 @@ void Readers::answer_late(Boot now) {
   }
 }
 
-bool Readers::anybody_waits() const { return !clients_.empty(); }
-
 }  // namespace gpuward

@@ -35,7 +35,6 @@ class Readers {
   void answer_all(const Snapshot& snapshot);
   // Those whose patience is over get what is known.
   void answer_late(Boot now);
-  bool anybody_waits() const;
 
  private:
   struct Client;

@@ -75,7 +75,10 @@ Patient patient_of(const Snapshot& snapshot, const Collection& collection) {
   }
   patient.host.set("name", snapshot.hostname);
   patient.host.set("boot_id", snapshot.boot_id);
-  patient.host.set("uptime_seconds", snapshot.uptime_seconds);
+  // 0 is what an unreadable /proc/uptime leaves, and no machine's uptime.
+  if (snapshot.uptime_seconds > 0) {
+    patient.host.set("uptime_seconds", snapshot.uptime_seconds);
+  }
   patient.host.set("kernel", fact_or_nothing(facts, fact::kKernel));
   patient.host.set("os", fact_or_nothing(facts, fact::kOs));
   patient.host.set("driver", driver);

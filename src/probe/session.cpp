@@ -35,10 +35,8 @@ std::string end_in_words(int status, const std::optional<Progress>& last) {
 
 }  // namespace
 
-Session::Session(Launched launched, ProgressMap map, ProberSettings settings)
-    : launched_(std::move(launched)),
-      map_(std::move(map)),
-      settings_(std::move(settings)) {}
+Session::Session(Launched launched, ProgressMap map)
+    : launched_(std::move(launched)), map_(std::move(map)) {}
 
 Result<Session> Session::start(const Host& host, Slot slot,
                                ProberSettings settings) {
@@ -58,7 +56,7 @@ Result<Session> Session::start(const Host& host, Slot slot,
   }
   Launched launched = TRY(launch(std::move(slot), settings));
   ProgressMap map = TRY(ProgressMap::reader(launched.progress));
-  return Session(std::move(launched), std::move(map), std::move(settings));
+  return Session(std::move(launched), std::move(map));
 }
 
 Result<uint64_t> Session::ask(Request request) {

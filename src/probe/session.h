@@ -25,9 +25,6 @@ class Session {
                                ProberSettings settings);
 
   int fd() const { return launched_.socket.get(); }
-  int pid() const { return launched_.pid; }
-  uint32_t left_out() const { return settings_.left_out; }
-  int slot() const { return settings_.slot; }
 
   // Sends a request; its number. Fails with Error::gone once the prober died,
   // with Error::busy when it does not take requests.
@@ -49,12 +46,11 @@ class Session {
   bool reap();
 
  private:
-  Session(Launched launched, ProgressMap map, ProberSettings settings);
+  Session(Launched launched, ProgressMap map);
   void wait_for_end(Millis grace) const;
 
   Launched launched_;
   ProgressMap map_;
-  ProberSettings settings_;
   uint64_t last_request_ = 0;
   std::optional<Error> broken_;
 };
