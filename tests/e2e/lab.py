@@ -1,22 +1,25 @@
 """A lab: a real systemd as PID 1 of its own namespaces, with a simulated GPU.
 
     with Lab(bin_dir) as lab:
+        lab.start()
         lab.run("gpuward status --json")          a shell line in the lab
         lab.unit("x.service", "[Service]...")     before start()
         lab.inject("nvmlInit*", "hang=d")         a fault of its GPU
 
-The lab's / is an overlay of this machine's, its hierarchy a cgroup below this
-machine's cgroup v2 root, its kernel log a pipe that write_kernel_log() fills.
-gpuward is /usr/bin/gpuward there and sees *a real machine* (root "/", the real
-systemd): the simulator's library lies where a driver would put it.
+The lab's / is an overlay of this machine's, its cgroup hierarchy (v2, or those
+of v1: cgroups.py) begins below this machine's, its kernel log is a pipe that
+write_kernel_log() fills. gpuward is /usr/bin/gpuward there and sees *a real
+machine* (root "/", the real systemd): the simulator's library lies where a
+driver would put it.
 
 The simulated node's keeper lives outside, so that ending the lab does not thaw
 the frozen disk that makes a state D. Cleaning up thaws it. It is done by a
 process of its own, the janitor, as soon as whoever made the lab is gone, by
 whatever end: no mount, cgroup, process or folder is left.
 
-More can be laid into a lab before start(): lab.file(), lab.unit(), and
-programs of this machine are all there (a runtime for containers, say).
+More can be laid into a lab before start(): lab.file(), lab.program(),
+lab.unit(), and programs of this machine are all there. runtimes=FOLDER lays the
+container runtimes over them (runtimes, containers.py).
 """
 import fcntl
 import os
@@ -29,6 +32,9 @@ import subprocess
 import tempfile
 import termios
 import time
+
+import cgroups
+from cgroups import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
@@ -60,16 +66,8 @@ AllowIsolate=yes
 JOURNALD = "[Journal]\nStorage=volatile\nReadKMsg=yes\nRateLimitBurst=0\n"
 
 
-def cgroup_root():
-    for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-        if pathlib.Path(place, "cgroup.procs").exists() and \
-                not pathlib.Path(place, "tasks").exists():
-            return pathlib.Path(place)
-    return None
-
-
-def why_not():
-    """Why there can be no lab here, or None."""
+def why_not(cgroup="v2"):
+    """Why there can be no such lab here, or None."""
     if os.geteuid() != 0:
         return "needs root"
     for program, package in PROGRAMS.items():
@@ -77,12 +75,11 @@ def why_not():
             return f"needs {program} (Debian package {package})"
     if not pathlib.Path("/lib/systemd/systemd").exists():
         return "needs systemd (Debian package systemd)"
-    if cgroup_root() is None:
-        return "needs a mounted cgroup v2"
+    if cgroups.why_not(cgroup):
+        return cgroups.why_not(cgroup)
     try:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="gpuward-lab-",
-                                               dir=cgroup_root()))
-        folder.rmdir()
+        for root in cgroups.roots(cgroup).values():
+            os.rmdir(tempfile.mkdtemp(prefix="gpuward-lab-", dir=root))
     except OSError as error:
         return f"may not make a cgroup: {error}"
     with tempfile.TemporaryDirectory(prefix="gpuward-lab-") as base:
@@ -115,17 +112,6 @@ def state_of(pid):
     return fields[0], bool(int(fields[6]) & 4), int(fields[19])
 
 
-def pids_below(cgroup):
-    """Host pids of all tasks of a cgroup and those below it."""
-    pids = []
-    for path in [cgroup, *cgroup.rglob("*")]:
-        try:
-            pids += (path / "cgroup.procs").read_text().split()
-        except OSError:
-            pass
-    return [int(pid) for pid in pids]
-
-
 def comm_of(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
@@ -133,25 +119,17 @@ def comm_of(pid):
         return ""
 
 
-def wait_until(what, seconds, pause=0.02):
-    """Its first true value, or its last one when the time is over."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() >= end:
-            return value
-        time.sleep(pause)
-
-
 class Lab:
-    def __init__(self, bin_dir, scenario="healthy-8xh100"):
+    def __init__(self, bin_dir, scenario="healthy-8xh100", runtimes=None,
+                 cgroup="v2"):
         self.scenario = scenario
+        self.runtimes = runtimes
         self.init = None  # host pid of the lab's PID 1
         self.boot = None
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="gpuward-lab-"))
         # Copies, so that a build under way changes nothing here.
         self.bin = self.base / "bin"
-        self.cgroup = cgroup_root() / self.base.name
+        self.cgroups = cgroups.Cgroups(cgroup, self.base.name)
         self.node = self.base / "node"
         # A client of the simulated GPU needs this in its environment.
         self.environment = (f"GPUWARD_SIM={self.node}", "GPUWARD_SIM_DEV=/dev")
@@ -170,10 +148,18 @@ class Lab:
 
     def file(self, path, text, mode=0o644):
         """A file of the lab: before start()."""
-        place = self.base / "files" / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = self._place(path)
         place.write_text(text)
         place.chmod(mode)
+
+    def program(self, path, source):
+        """A copy of a program or library of this machine: before start()."""
+        shutil.copy(source, self._place(path))
+
+    def _place(self, path):
+        place = self.base / "files" / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
 
     def unit(self, name, text):
         self.file(f"/etc/systemd/system/{name}", text)
@@ -193,11 +179,8 @@ class Lab:
         shutil.copytree(folder, self.base / "lib/sim", symlinks=True)
         self.bin.mkdir()
         shutil.copy(product / "gpuward", self.bin)
-        for source, place in (("lib/sim/libnvidia-ml.so.1", LIBRARY),
-                              ("bin/gpuward", "/usr/bin/gpuward")):
-            target = files / place.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.base / source, target)
+        self.program(LIBRARY, self.base / "lib/sim/libnvidia-ml.so.1")
+        self.program("/usr/bin/gpuward", self.bin / "gpuward")
 
     # Its life.
 
@@ -207,11 +190,13 @@ class Lab:
         # May fail: then there is no state D here (has_state_d).
         self.inject("nvmlSystemGetConfComputeState", "hang=d", check=False)
         self.inject("--clear", "all")
-        self.cgroup.mkdir()
+        self.cgroups.make()
+        (self.base / "cgroups").write_text("".join(
+            f"{name} {path}\n" for name, path in self.cgroups.folders.items()))
         log = open(self.base / "boot.log", "wb")
         self.boot = subprocess.Popen(
-            ["sh", str(HERE / "boot"), str(self.base), str(self.cgroup),
-             str(self.node)],
+            ["sh", str(HERE / "boot"), str(self.base), self.cgroups.version,
+             str(self.node), *([str(self.runtimes)] if self.runtimes else [])],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True)
         log.close()
@@ -247,8 +232,9 @@ class Lab:
 
     def leak(self):
         """After close(): what is left that should not be, or None."""
-        left = [str(path) for path in (self.base, self.cgroup)
-                if path.exists()]
+        left = [str(path) for path in self.cgroups.left()]
+        if self.base.exists():
+            left.append(str(self.base))
         mounts = pathlib.Path("/proc/self/mounts").read_text()
         if str(self.base) in mounts:
             left.append("a mount")
@@ -296,14 +282,15 @@ class Lab:
             os.kill(pid, signal_number)
 
     def pids(self, comm):
-        return [pid for pid in pids_below(self.cgroup) if comm_of(pid) == comm]
+        return [pid for pid in self.cgroups.pids() if comm_of(pid) == comm]
 
     def cgroup_of(self, pid):
         """As the lab names it."""
-        text = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
-        path = next(line[3:] for line in text.splitlines()
-                    if line.startswith("0::"))
-        return path.partition(self.cgroup.name)[2]
+        return self.cgroups.path_of(pid)
+
+    def path(self, place):
+        """Where a file of the running lab is read or written from outside."""
+        return pathlib.Path(f"/proc/{self.init}/root", place.lstrip("/"))
 
     def write_kernel_log(self, text, priority=4):
         """A record as /dev/kmsg has it: one for each read of journald."""
@@ -336,7 +323,9 @@ class Lab:
 
     def _be_janitor(self, life):
         os.setsid()
-        os.close(self._life)
+        # Among them the pipes of other labs, which would not end with them.
+        os.closerange(3, life)
+        os.closerange(life + 1, os.sysconf("SC_OPEN_MAX"))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         select.select([life], [], [])  # nothing is ever written
@@ -347,19 +336,19 @@ class Lab:
             os._exit(code)
 
     def _sweep(self):
-        for pid in pids_below(self.cgroup):
+        for pid in self.cgroups.pids():
             if comm_of(pid) in ("systemd", "systemd-shutdow", "unshare"):
                 self._end(pid)
         if self.node.exists():
             self._stop_node()
-        wait_until(lambda: [self._end(pid) for pid in pids_below(self.cgroup)]
-                   == [], 5)
-        for path in sorted(self.cgroup.rglob("*"), reverse=True):
-            if path.is_dir():
-                wait_until(lambda path=path: self._rmdir(path), 1)
-        wait_until(lambda: self._rmdir(self.cgroup), 2)
+        wait_until(self._end_all, 5)
+        self.cgroups.remove()
         shutil.rmtree(self.base, ignore_errors=True)
-        return int(self.cgroup.exists() or self.base.exists())
+        return int(bool(self.cgroups.left()) or self.base.exists())
+
+    def _end_all(self):
+        self.cgroups.thaw()
+        return [self._end(pid) for pid in self.cgroups.pids()] == []
 
     def _stop_node(self):
         try:
@@ -387,13 +376,3 @@ class Lab:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-
-    @staticmethod
-    def _rmdir(path):
-        try:
-            path.rmdir()
-        except FileNotFoundError:
-            pass
-        except OSError:
-            return False
-        return True

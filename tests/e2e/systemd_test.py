@@ -5,18 +5,16 @@ Boots a lab (lab.py) and looks where probers live, what a stuck one holds up,
 and what is made of a dead bus and of a journal. Debian packages: systemd, dbus.
 Where there can be no lab, each test is skipped with the reason.
 """
-import argparse
 import json
-import os
 import re
 import signal
 import sys
 import time
 
 import lab as labs
+import verdicts
+from verdicts import Failed, Skipped, expect, in_time
 
-# Slower builds (sanitizers) get more time, none gets another verdict.
-FACTOR = float(os.environ.get("GPUWARD_TEST_FACTOR", "1"))
 PROBER = "gpuward-prober"
 SCOPE = re.compile(r"/system\.slice/gpuward-prober-(\d)-\d+\.scope$")
 AGENT = """[Unit]
@@ -37,19 +35,6 @@ FALLEN_OFF = ("NVRM: Xid (PCI:0000:0f:00): 79, pid='<unknown>', "
               "name=<unknown>, GPU has fallen off the bus.")
 
 
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def expect(holds, said):
-    if not holds:
-        raise Failed(said)
-
-
 def report(done):
     """The JSON of a doctor or status."""
     try:
@@ -67,11 +52,6 @@ def placement(document):
 
 def ids(document):
     return [finding["id"] for finding in document["findings"]]
-
-
-def in_time(done, seconds):
-    expect(done.seconds <= seconds * FACTOR,
-           f"took {done.seconds:.1f} s, {seconds} s at most")
 
 
 def stuck_probers(lab):
@@ -441,48 +421,22 @@ def lay(lab):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bin", default="build/bin")
-    parser.add_argument("--only", help="tests with this word in their name")
-    told = parser.parse_args()
+    told = verdicts.arguments(__doc__.splitlines()[0]).parse_args()
+    results = verdicts.Verdicts(told.only)
     why = labs.why_not()
     if why:
         for test in TESTS:
-            print(f"skipped  {test.__name__.replace('_', ' ')}: {why}")
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped")
-        return 0
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
+            results.skip(verdicts.name_of(test), why)
+        return results.close()
     with labs.Lab(told.bin) as lab:
         lay(lab)
         lab.start()
         for test in TESTS:
-            name = test.__name__.replace("_", " ")
-            if told.only and told.only not in name:
-                continue
-            began, lines = time.monotonic(), []
-            try:
-                fresh(lab)
-                test(lab)
-                result = "passed"
-            except Skipped as why:
-                result, lines = "skipped", [str(why)]
-            except (Failed, RuntimeError, KeyError, IndexError,
-                    ValueError) as why:
-                result = "failed"
-                lines = (str(why) or type(why).__name__).splitlines()
-            counts[result] += 1
-            if result == "skipped":
-                print(f"skipped  {name}: {lines[0]}", flush=True)
-                continue
-            print(f"{result:8} {name} ({time.monotonic() - began:.1f} s)")
-            for line in lines:
-                print(f"         {line}", flush=True)
-    leak = lab.leak()
-    if leak:
-        counts["failed"] += 1
-        print(f"failed   nothing is left behind: {leak}")
-    print(", ".join(f"{number} {what}" for what, number in counts.items()))
-    return 1 if counts["failed"] else 0
+            results.run(verdicts.name_of(test),
+                        [lambda: fresh(lab), lambda test=test: test(lab)])
+    if lab.leak():
+        results.fail("nothing is left behind", lab.leak())
+    return results.close()
 
 
 if __name__ == "__main__":
