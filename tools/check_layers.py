@@ -16,8 +16,12 @@ SOURCE = ROOT / "src"
 HEAVY = {
     "nlohmann/": {"src/base/json.cpp"},
     "yaml-cpp/": {"src/base/yaml.cpp"},
+    "toml++/": {"src/base/toml.cpp"},
     "CLI/": {"src/cli/parse.cpp"},
     "spdlog/": {"src/base/log.cpp"},
+    "sqlite3": {"src/ledger/store.cpp"},
+    "systemd/sd-bus.h": {"src/host/systemd.cpp", "tests/support/"},
+    "bpf/": {"src/evidence/containers/programs.cpp", "tests/support/"},
     "grpc": {"src/kubelet/"},
 }
 # Folders of src/ that may name files of the machine.

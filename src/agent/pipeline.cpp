@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "diagnosis/fold.h"
 #include "evidence/boot.h"
+#include "evidence/containers/facts.h"
+#include "evidence/containers/look.h"
 #include "evidence/driver.h"
 #include "evidence/pci.h"
 #include "evidence/snapshot_facts.h"
@@ -141,7 +143,25 @@ void add_other_tasks(Snapshot& snapshot, const Host& host) {
   if (hung) snapshot.other_tasks = collect_tasks(host).tasks;
 }
 
-bool has_no_nvidia_hardware(const Collection& collection) {
+Gathered gather(const Host& host) {
+  Gathered out{collect_all(host), {}};
+  const Boot started = BootClock::now();
+  ContainerLook look = look_at_containers(host);
+  for (const Container& container : look.containers) {
+    for (Evidence& fact : facts_of(container)) {
+      out.evidence.push_back(std::move(fact));
+    }
+  }
+  out.gaps.insert(out.gaps.end(), look.gaps.begin(), look.gaps.end());
+  out.containers = std::move(look.containers);
+  out.times.push_back({"containers", BootClock::now() - started});
+  return out;
+}
+
+bool has_no_nvidia_hardware(const Gathered& gathered) {
+  const Collection& collection = gathered;
+  const auto was_given = [](const Container& one) { return !one.asked_only; };
+  if (std::ranges::any_of(gathered.containers, was_given)) return false;
   const auto value_of = [&](std::string_view key) -> const Value* {
     const auto found = std::ranges::find_if(
         collection.evidence,

@@ -103,7 +103,7 @@ int print(const DoctorOptions& options, const Patient& patient,
 int doctor_on_host(const DoctorOptions& options, const Host& host,
                    const Catalogue& catalogue) {
   const Boot started = BootClock::now();
-  const Collection collection = collect_all(host);
+  const Gathered collection = gather(host);
   if (has_no_nvidia_hardware(collection)) {
     const Snapshot nothing =
         unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
@@ -119,6 +119,7 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
                             });
   line.clear();
   Patient patient = patient_of(look.snapshot, collection);
+  patient.containers = collection.containers;
   const Diagnosis diagnosis =
       diagnose(catalogue, collection, look.snapshot, wall_now());
   patient.took = BootClock::now() - started;

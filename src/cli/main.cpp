@@ -15,6 +15,11 @@ struct Run {
   int operator()(const ExplainOptions& options) const {
     return explain(options);
   }
+  int operator()(const ContainersOptions& options) const {
+    return containers(options);
+  }
+  int operator()(const RepairOptions& options) const { return repair(options); }
+  int operator()(const LinksOptions& options) const { return links(options); }
   int operator()(const AgentOptions& options) const { return agent(options); }
   int operator()(const ReleaseOptions& options) const {
     return release(options);

@@ -53,6 +53,31 @@ struct CatalogueOptions {
   std::vector<std::string> files;  // in addition to what is built in
 };
 
+struct ContainersOptions {
+  Common common;
+  bool watch = false;
+  bool heal = false;
+  bool apply = false;
+};
+
+struct RepairOptions {
+  Common common;
+  std::vector<std::string> targets;  // findings or containers; empty: all
+  bool apply = false;
+  bool restart = false;  // containers may be restarted where nothing else helps
+  bool undo = false;     // take back the last edit of a configuration
+};
+
+struct LinksOptions {
+  Common common;
+  bool create_all = false;
+  bool dry_run = false;
+  bool watch = false;
+  bool install_udev_rule = false;
+  bool install_boot_unit = false;
+  std::string dev_char_path = "/dev/char";  // path: the default of links
+};
+
 // --version and --help are answered while parsing.
 struct Done {
   int exit_code = 0;
@@ -60,7 +85,8 @@ struct Done {
 
 using Options =
     std::variant<Done, DoctorOptions, StatusOptions, ExplainOptions,
-                 AgentOptions, ReleaseOptions, CatalogueOptions, SimOptions>;
+                 ContainersOptions, RepairOptions, LinksOptions, AgentOptions,
+                 ReleaseOptions, CatalogueOptions, SimOptions>;
 
 // Exit codes (sysexits.h for the last).
 inline constexpr int kHealthy = 0;
@@ -76,6 +102,9 @@ Options parse(int argc, char** argv);
 int doctor(const DoctorOptions& options);
 int status(const StatusOptions& options);
 int explain(const ExplainOptions& options);
+int containers(const ContainersOptions& options);
+int repair(const RepairOptions& options);
+int links(const LinksOptions& options);
 int agent(const AgentOptions& options);
 int release(const ReleaseOptions& options);
 int catalogue(const CatalogueOptions& options);

@@ -45,6 +45,9 @@ struct Parsed {
   DoctorOptions doctor;
   StatusOptions status;
   ExplainOptions explain;
+  ContainersOptions containers;
+  RepairOptions repair;
+  LinksOptions links;
   AgentOptions agent;
   ReleaseOptions release;
   CatalogueOptions catalogue;
@@ -116,6 +119,70 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& options) {
       "what does it mean? A fault id, 'Xid 79', an NVML return, a log line");
   verb->add_flag("--json", options.common.json, "print JSON");
   verb->add_option("words", options.words, "what to explain")->required();
+  return verb;
+}
+
+CLI::App* add_containers(CLI::App& app, ContainersOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "containers",
+      "each container with a GPU: access now, at risk or not, and why");
+  add_common(*verb, options.common);
+  verb->add_flag("--watch", options.watch, "stay, and show each change");
+  CLI::Option* heal = verb->add_flag(
+      "--heal", options.heal,
+      "stay, protect containers at risk and heal those that lost their GPU");
+  verb->add_flag("--apply", options.apply,
+                 "with --heal: do it; else it only says what it would do")
+      ->needs(heal);
+  verb->footer(
+      "Exit codes: 0 all have access that lasts, 1 some are at risk, 2 some "
+      "lost their\nGPU, 3 could not tell, 64 wrong usage.");
+  return verb;
+}
+
+CLI::App* add_repair(CLI::App& app, RepairOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "repair", "the plan for what is wrong; with --apply, carry it out");
+  add_common(*verb, options.common);
+  verb->add_option("what", options.targets,
+                   "findings (container-gpu-access-revoked) or containers; "
+                   "nothing: all that is wrong and can be repaired")
+      ->type_name("FINDING|CONTAINER");
+  verb->add_flag("--apply", options.apply, "do it; else it is only shown");
+  verb->add_flag("--restart", options.restart,
+                 "containers may be restarted where nothing milder helps");
+  verb->add_flag("--undo", options.undo,
+                 "with runtime-cgroup-driver: bring the former file back");
+  verb->footer(
+      "Exit codes: 0 done, or nothing to do, or shown; 1 something was "
+      "refused; 2 a repair\ndid not work; 3 could not tell; 64 wrong usage.");
+  return verb;
+}
+
+CLI::App* add_links(CLI::App& app, LinksOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "links", "the /dev/char links that runc and systemd go by");
+  verb->require_subcommand(1);
+  CLI::App* create = verb->add_subcommand(
+      "create", "make those that are missing, mend those that are wrong");
+  add_common(*create, options.common);
+  create
+      ->add_option("--driver-root", options.common.driver_root,
+                   "the nodes lie below DIR/dev (a driver container)")
+      ->type_name("DIR");
+  create
+      ->add_option("--dev-char-path", options.dev_char_path,
+                   "where the links are made")
+      ->type_name("DIR")
+      ->capture_default_str();
+  create->add_flag("--create-all", options.create_all,
+                   "also for nodes that do not exist yet");
+  create->add_flag("--dry-run", options.dry_run, "only say what would be done");
+  create->add_flag("--watch", options.watch, "stay, and link new nodes");
+  create->add_flag("--install-udev-rule", options.install_udev_rule,
+                   "have udev make them when the driver binds a GPU");
+  create->add_flag("--install-boot-unit", options.install_boot_unit,
+                   "have systemd make them at boot, before any runtime");
   return verb;
 }
 
@@ -206,6 +273,9 @@ Options chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("doctor")) return parsed.doctor;
   if (app.got_subcommand("status")) return parsed.status;
   if (app.got_subcommand("explain")) return parsed.explain;
+  if (app.got_subcommand("containers")) return parsed.containers;
+  if (app.got_subcommand("repair")) return parsed.repair;
+  if (app.got_subcommand("links")) return parsed.links;
   if (app.got_subcommand("agent")) return parsed.agent;
   if (app.got_subcommand("release")) return parsed.release;
   if (app.got_subcommand("catalogue")) return parsed.catalogue;
@@ -240,6 +310,9 @@ Options parse(int argc, char** argv) {
   add_doctor(app, parsed.doctor);
   add_status(app, parsed.status);
   add_explain(app, parsed.explain);
+  add_containers(app, parsed.containers);
+  add_repair(app, parsed.repair);
+  add_links(app, parsed.links);
   add_agent(app, parsed.agent);
   add_release(app, parsed.release);
   add_catalogue(app, parsed.catalogue);

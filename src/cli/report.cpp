@@ -97,8 +97,10 @@ void print_since(const Screen& screen, const Finding& finding, Wall now) {
 void print_finding(const Screen& screen, const Finding& finding, Wall now) {
   const Mark mark = mark_of(finding.severity);
   std::string title = finding.title;
+  const bool is_named = finding.subject.kind == Subject::Kind::container &&
+                        title.find(finding.subject.name) != std::string::npos;
   if (const std::string about = gpuward::in_words(finding.subject);
-      !about.empty()) {
+      !about.empty() && !is_named) {
     title = about + ": " + title;
   }
   screen.print(
@@ -116,7 +118,9 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
     print_row(screen, label, printable(consequence.text), consequence.id);
     label = "";
   }
-  print_rows(screen, "to settle", finding.settle);
+  if (finding.confidence != Confidence::certain) {
+    print_rows(screen, "to settle", finding.settle);
+  }
   // What is over needs no cure; --json has them all the same.
   if (finding.severity == Severity::info) return;
   for (const Remedy& remedy : finding.remedies) {
@@ -162,6 +166,9 @@ Json report_json(const Patient& patient, const Diagnosis& diagnosis) {
   Json tasks = Json::array();
   for (const StuckTask& task : patient.other_tasks) tasks.push(to_json(task));
   out.set("other_tasks", std::move(tasks));
+  Json containers = Json::array();
+  for (const Container& one : patient.containers) containers.push(to_json(one));
+  out.set("containers", std::move(containers));
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/screen.h"
+#include "model/container.h"
 #include "model/finding.h"
 #include "model/snapshot.h"
 
@@ -21,6 +22,7 @@ struct Patient {
   Json host;  // the same for machines
   std::vector<Probe> probes;
   std::vector<StuckTask> other_tasks;
+  std::vector<Container> containers;
 };
 
 Json report_json(const Patient& patient, const Diagnosis& diagnosis);

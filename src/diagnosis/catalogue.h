@@ -67,6 +67,11 @@ struct ConsequenceRule {
   Condition when;
 };
 
+struct RemedyRule {
+  Remedy remedy;
+  std::optional<Condition> when;
+};
+
 struct Example {
   std::string name;
   std::string text;
@@ -97,7 +102,7 @@ struct Fault {
   std::vector<std::string> show;  // facts that are evidence wherever known
   std::vector<Explains> explains;
   std::vector<ConsequenceRule> consequences;
-  std::vector<Remedy> remedies;
+  std::vector<RemedyRule> remedies;
   std::vector<std::string> settle, sources;
   std::vector<Example> examples;
 };

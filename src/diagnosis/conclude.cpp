@@ -26,7 +26,7 @@ uint64_t first_line_of(const Weighed& weighed) {
     const Signature& signature = weighed.scene.catalogue.signatures[index];
     if (signature.fault != weighed.fault->id) continue;
     for (const auto& [gpu, hits] : by_gpu) {
-      if (!weighed.scene.gpu.empty() && gpu != weighed.scene.gpu) continue;
+      if (!concerns(weighed.scene, gpu)) continue;
       order = std::min(order, hits.first.order);
     }
   }
@@ -249,7 +249,7 @@ Result<Why> why(const Catalogue& catalogue, const State& state,
   answer.id = fault->id;
   answer.title = fault->title;
   if (fault->applies) {
-    const Scene node{catalogue, *fault, state, gaps, ""};
+    const Scene node{catalogue, *fault, state, gaps, "", {}, true};
     answer.applies = judge(node, *fault->applies).truth;
   }
   for (const Weighed& one : weigh(catalogue, *fault, state, gaps)) {

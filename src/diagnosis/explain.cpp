@@ -49,9 +49,9 @@ Explanation of_fault(const Fault& fault) {
     out.paragraphs.push_back("What would settle it: " + one);
   }
   out.faults = {fault.id};
-  out.remedies = fault.remedies;
-  for (Remedy& remedy : out.remedies) {
-    remedy.text = without_blanks(fault, remedy.text);
+  for (const RemedyRule& rule : fault.remedies) {
+    out.remedies.push_back(rule.remedy);
+    out.remedies.back().text = without_blanks(fault, rule.remedy.text);
   }
   out.sources = fault.sources;
   return out;
@@ -75,8 +75,9 @@ Explanation of_xid(const Catalogue& catalogue, int xid) {
   for (const std::string& id : out.faults) {
     const Fault& fault = *catalogue.find(id);
     out.paragraphs.push_back(fmt::format("{}: {}", id, fault.means));
-    out.remedies.insert(out.remedies.end(), fault.remedies.begin(),
-                        fault.remedies.end());
+    for (const RemedyRule& rule : fault.remedies) {
+      out.remedies.push_back(rule.remedy);
+    }
   }
   if (out.faults.empty()) {
     out.paragraphs.push_back(fmt::format(

@@ -193,7 +193,7 @@ void fold(const Catalogue& catalogue, State& state, const Evidence& evidence) {
   }
   auto& known = state.facts[evidence.key];
   const auto found = known.find(evidence.subject);
-  if (found == known.end() && known.size() >= State::kSubjects) return;
+  if (found == known.end() && known.size() >= State::kFactSubjects) return;
   if (found != known.end() && !replaces(evidence, found->second)) return;
   known[evidence.subject] = evidence;
 }

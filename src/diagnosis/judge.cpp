@@ -41,7 +41,7 @@ std::optional<std::string> captured(const Scene& scene, std::string_view word) {
   for (const auto& [index, by_gpu] : scene.state.hits) {
     if (scene.catalogue.signatures[index].fault != scene.fault.id) continue;
     for (const auto& [gpu, hits] : by_gpu) {
-      if (!scene.gpu.empty() && gpu != scene.gpu) continue;
+      if (!concerns(scene, gpu)) continue;
       for (const auto& [name, value] : hits.first.captures) {
         if (name == word) return printable(value, 200);
       }
@@ -94,21 +94,31 @@ std::string_view name_of(Truth truth) {
   return "";
 }
 
+bool concerns(const Scene& scene, std::string_view gpu) {
+  return scene.fault.subject != Subject::Kind::gpu || scene.name.empty() ||
+         gpu == scene.name;
+}
+
 std::vector<const Evidence*> facts_for(const Scene& scene,
                                        std::string_view key) {
   std::vector<const Evidence*> own, node, all;
   const auto found = scene.state.facts.find(key);
   if (found == scene.state.facts.end()) return all;
+  const Subject::Kind kind = scene.fault.subject;
   for (const auto& [subject, evidence] : found->second) {
-    all.push_back(&evidence);
+    // What is true of one container is no fact about a nameless one.
+    const bool another = kind == Subject::Kind::container &&
+                         subject.kind == kind && !scene.of_anyone;
+    if (!another) all.push_back(&evidence);
     if (subject.kind == Subject::Kind::node) node.push_back(&evidence);
-    if (subject.kind == Subject::Kind::gpu && subject.name == scene.gpu) {
+    if (subject.kind == kind && subject.name == scene.name &&
+        kind != Subject::Kind::node) {
       own.push_back(&evidence);
     }
   }
   if (!own.empty()) return own;
   if (!node.empty()) return node;
-  return scene.gpu.empty() ? all : own;
+  return scene.name.empty() || kind == Subject::Kind::container ? all : own;
 }
 
 bool names_no_address(std::string_view gpu) {

@@ -31,14 +31,20 @@ struct Scene {
   const Fault& fault;
   const State& state;
   const std::vector<Gap>& gaps;
-  // The GPU that is asked about; empty: the node, and any GPU will do.
-  std::string gpu;
+  // The GPU or container (fault.subject) that is asked about; empty: the node,
+  // and any GPU will do.
+  std::string name;
   // Of the lines that the rule rests on; they fill in titles and texts.
   Captures captures = {};
+  // Facts of any container speak too: only to ask whether a fault is a check
+  // on this machine at all.
+  bool of_anyone = false;
 };
 
 Judged judge(const Scene& scene, const Condition& condition);
 
+// A line about `gpu` ("" where it names none) concerns the scene's subject.
+bool concerns(const Scene& scene, std::string_view gpu);
 // The facts called `key` that concern the scene's subject.
 std::vector<const Evidence*> facts_for(const Scene& scene,
                                        std::string_view key);

@@ -19,7 +19,8 @@ Evidence given(std::string key, const std::string& value, Subject subject) {
   return evidence;
 }
 
-// `key: value` for the node, or `key: {0000:3b:00.0: value}` for GPUs.
+// `key: value` for the node, or `key: {0000:3b:00.0: value}` for GPUs, or, for
+// the keys of containers, `key: {tv: value}`.
 void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
   if (facts == nullptr) return;
   for (const auto& [key, value] : facts->members) {
@@ -28,11 +29,13 @@ void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
       continue;
     }
     if (value.kind != Yaml::Kind::map) {
-      complaints.add(value.line, "a fact is a value, or a map of GPUs");
+      complaints.add(value.line,
+                     "a fact is a value, or a map of GPUs or containers");
     }
-    for (const auto& [gpu, one] : value.members) {
-      example.facts.push_back(
-          given(key, one.scalar, {Subject::Kind::gpu, gpu}));
+    const auto kind = key.starts_with("container") ? Subject::Kind::container
+                                                   : Subject::Kind::gpu;
+    for (const auto& [name, one] : value.members) {
+      example.facts.push_back(given(key, one.scalar, {kind, name}));
     }
   }
 }

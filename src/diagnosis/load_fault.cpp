@@ -164,7 +164,8 @@ class FaultReader {
   void remedies() {
     each(section_.node("remedies"), "remedies", complaints_,
          [&](Section& section) {
-           Remedy remedy;
+           RemedyRule rule;
+           Remedy& remedy = rule.remedy;
            remedy.id = section.required_text("id");
            remedy.text = section.required_text("text");
            remedy.applies_by = choose(
@@ -173,7 +174,8 @@ class FaultReader {
            remedy.disrupts = choose(
                "'disrupts'", section.text("disrupts").value_or("nothing"),
                kDisrupts, section.line_of("disrupts"), complaints_);
-           fault_.remedies.push_back(std::move(remedy));
+           rule.when = condition(section, "when");
+           fault_.remedies.push_back(std::move(rule));
          });
     if (fault_.remedies.empty()) {
       complaints_.add(root_.line, "a fault needs at least one of 'remedies'");

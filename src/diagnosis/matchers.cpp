@@ -49,10 +49,18 @@ const Gap* gap_for(const Scene& scene, std::string_view hint) {
 // The source that a fact comes from on a live machine.
 std::string_view source_of_fact(std::string_view key) {
   constexpr std::pair<std::string_view, std::string_view> kSources[] = {
-      {"probe", "probe"},       {"nvml", "probe"},  {"mig", "probe"},
-      {"persistence", "probe"}, {"pci_", "pci"},    {"library", "library"},
-      {"module", "modules"},    {"hung_", "tasks"}, {"driver", "driver"},
+      {"probe", "probe"},
+      {"nvml", "probe"},
+      {"mig", "probe"},
+      {"persistence", "probe"},
+      {"pci_", "pci"},
+      {"library", "library"},
+      {"module", "modules"},
+      {"hung_", "tasks"},
+      {"driver", "driver"},
       {"uptime", "boot"},
+      {"container_", "containers"},
+      {"dev_char_links", "dev-char-links"},
   };
   for (const auto& [prefix, source] : kSources) {
     if (key.starts_with(prefix)) return source;
@@ -77,7 +85,7 @@ std::vector<const Hits*> hits_of(const Scene& scene, size_t signature) {
   const auto by_gpu = scene.state.hits.find(signature);
   if (by_gpu == scene.state.hits.end()) return found;
   for (const auto& [gpu, hits] : by_gpu->second) {
-    if (scene.gpu.empty() || gpu == scene.gpu) found.push_back(&hits);
+    if (concerns(scene, gpu)) found.push_back(&hits);
   }
   return found;
 }
@@ -318,8 +326,7 @@ Judged judge_unanswered(const Scene& scene, const Condition& condition) {
   }
   for (const auto& [key, call] : calls->second) {
     const Subject& about = call.line.subject;
-    if (!scene.gpu.empty() && about.kind == Subject::Kind::gpu &&
-        about.name != scene.gpu) {
+    if (about.kind == Subject::Kind::gpu && !concerns(scene, about.name)) {
       continue;
     }
     bool answered = false;
@@ -415,11 +422,11 @@ Judged judge_own_fact(const Scene& scene, const Condition& condition) {
   Judged judged = answer(Truth::no, "own-fact: " + key);
   const auto facts = scene.state.facts.find(key);
   if (facts == scene.state.facts.end()) return judged;
-  const bool any = names_no_address(scene.gpu);
+  const bool any = names_no_address(scene.name);
   int64_t known = 0;
   for (const auto& [subject, fact] : facts->second) {
     if (subject.kind != Subject::Kind::gpu) continue;
-    if (!any && subject.name != scene.gpu) continue;
+    if (!any && subject.name != scene.name) continue;
     if (!satisfies(condition, to_text(fact.value))) {
       return answer(Truth::no, judged.words);
     }

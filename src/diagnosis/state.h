@@ -28,8 +28,9 @@ struct Hits {
 
 struct State {
   static constexpr size_t kSamples = 3;
-  static constexpr size_t kSubjects = 64;  // for one signature or fact
-  static constexpr size_t kKeys = 256;     // for one signature, open calls
+  static constexpr size_t kSubjects = 64;        // for one signature
+  static constexpr size_t kFactSubjects = 2048;  // for one fact: containers
+  static constexpr size_t kKeys = 256;  // for one signature, open calls
 
   uint64_t order = 0;
   // By signature, then by GPU ("" where the line names none).

@@ -10,9 +10,11 @@ namespace {
 
 constexpr size_t kMaxEvidence = 12;
 
-void collect_names(const Condition& condition, const State& state,
-                   std::set<std::string>& names) {
+// Of the GPUs that lines and facts speak of, or of the containers.
+void collect_names(const Condition& condition, Subject::Kind kind,
+                   const State& state, std::set<std::string>& names) {
   for (const size_t index : condition.signatures) {
+    if (kind != Subject::Kind::gpu) break;
     const auto found = state.hits.find(index);
     if (found == state.hits.end()) continue;
     for (const auto& [gpu, hits] : found->second) {
@@ -23,11 +25,11 @@ void collect_names(const Condition& condition, const State& state,
     const auto found = state.facts.find(key);
     if (found == state.facts.end()) continue;
     for (const auto& [subject, fact] : found->second) {
-      if (subject.kind == Subject::Kind::gpu) names.insert(subject.name);
+      if (subject.kind == kind) names.insert(subject.name);
     }
   }
   for (const Condition& part : condition.parts) {
-    collect_names(part, state, names);
+    collect_names(part, kind, state, names);
   }
 }
 
@@ -60,7 +62,7 @@ void weigh_rules(Weighed& weighed) {
 Weighed weigh_one(const Scene& scene) {
   Weighed weighed{&scene.fault, {}, scene, nullptr, {}, nullptr, {}};
   weighed.subject.kind = scene.fault.subject;
-  weighed.subject.name = scene.gpu;
+  weighed.subject.name = scene.name;
   weigh_rules(weighed);
   return weighed;
 }
@@ -137,19 +139,35 @@ void add_consequences(const Weighed& weighed, Finding& finding) {
   }
 }
 
+bool does_not_apply(Scene scene) {
+  scene.of_anyone = true;
+  return judge(scene, *scene.fault.applies).truth != Truth::yes;
+}
+
+// A remedy that is known not to help here is not offered.
+void add_remedies(const Weighed& weighed, Finding& finding) {
+  for (const RemedyRule& rule : weighed.fault->remedies) {
+    if (rule.when && judge(weighed.scene, *rule.when).truth == Truth::no) {
+      continue;
+    }
+    finding.remedies.push_back(rule.remedy);
+    Remedy& remedy = finding.remedies.back();
+    remedy.text = fill_in(weighed.scene, remedy.text);
+  }
+}
+
 }  // namespace
 
 std::vector<Weighed> weigh(const Catalogue& catalogue, const Fault& fault,
                            const State& state, const std::vector<Gap>& gaps) {
   const Scene node{catalogue, fault, state, gaps, ""};
-  if (fault.applies && judge(node, *fault.applies).truth != Truth::yes) {
-    return {};
-  }
+  if (fault.applies && does_not_apply(node)) return {};
   std::vector<Weighed> all;
-  if (fault.subject == Subject::Kind::gpu) {
+  if (fault.subject == Subject::Kind::gpu ||
+      fault.subject == Subject::Kind::container) {
     std::set<std::string> names;
     for (const Rule& rule : fault.rules) {
-      collect_names(rule.when, state, names);
+      collect_names(rule.when, fault.subject, state, names);
     }
     for (const std::string& name : names) {
       all.push_back(weigh_one({catalogue, fault, state, gaps, name}));
@@ -182,10 +200,7 @@ Finding finding_from(const Weighed& weighed, Wall now) {
   merge_gpus(finding.evidence);
   add_notes(weighed, finding);
   add_consequences(weighed, finding);
-  for (Remedy remedy : fault.remedies) {
-    remedy.text = fill_in(weighed.scene, remedy.text);
-    finding.remedies.push_back(std::move(remedy));
-  }
+  add_remedies(weighed, finding);
   finding.settle = fault.settle;
   finding.sources = fault.sources;
   return finding;

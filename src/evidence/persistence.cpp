@@ -1,12 +1,9 @@
 #include "evidence/persistence.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <map>
-#include <utility>
 
 #include "base/text.h"
+#include "evidence/unit_files.h"
 #include "host/task.h"
 #include "model/facts.h"
 
@@ -19,48 +16,6 @@ constexpr std::string_view kUnit = "nvidia-persistenced.service";
 constexpr std::string_view kComm = "nvidia-persiste";
 constexpr std::string_view kPidFile =
     "/run/nvidia-persistenced/nvidia-persistenced.pid";
-// Where systemd looks, the first that has a file of a name wins.
-constexpr std::string_view kUnitFolders[] = {
-    "/etc/systemd/system", "/run/systemd/system",
-    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-    "/lib/systemd/system"};
-constexpr size_t kMaxUnit = 256 << 10;
-
-// A unit's text from its file and its drop-ins, in the order of their names.
-struct Unit {
-  std::vector<std::string> texts;
-  std::string file;  // that of the last text
-};
-
-Unit read_unit(const Root& root) {
-  Unit unit;
-  for (const std::string_view folder : kUnitFolders) {
-    const std::string path = fmt::format("{}/{}", folder, kUnit);
-    auto text = root.read(path, kMaxUnit);
-    if (!text) continue;
-    unit.texts.push_back(std::move(*text));
-    unit.file = path;
-    break;
-  }
-  if (unit.texts.empty()) return unit;
-  std::map<std::string, std::string> drop_ins;  // name → path
-  for (const std::string_view folder : kUnitFolders) {
-    const std::string where = fmt::format("{}/{}.d", folder, kUnit);
-    for (const std::string& name :
-         root.list(where).value_or(std::vector<std::string>{})) {
-      if (name.ends_with(".conf")) drop_ins.emplace(name, where + "/" + name);
-    }
-  }
-  for (const auto& [name, path] : drop_ins) {
-    auto text = root.read(path, kMaxUnit);
-    if (!text) continue;
-    if (text->find("ExecStart") != std::string::npos) {
-      unit.file = path;
-    }
-    unit.texts.push_back(std::move(*text));
-  }
-  return unit;
-}
 
 bool is_daemon(const Root& root, int pid) {
   const auto stat = task_stat(root, pid);
@@ -91,7 +46,7 @@ std::string flag_in(std::string_view command) {
   return flag;
 }
 
-std::string state_of(const Root& root, const Unit& unit) {
+std::string state_of(const Root& root, const UnitFiles& unit) {
   if (is_running(root)) return "running";
   const bool installed = !unit.texts.empty() ||
                          root.exists("/usr/bin/nvidia-persistenced") ||
@@ -101,36 +56,6 @@ std::string state_of(const Root& root, const Unit& unit) {
 
 }  // namespace
 
-std::vector<std::string> exec_starts(const std::vector<std::string>& files) {
-  std::vector<std::string> commands;
-  for (const std::string& file : files) {
-    bool in_service = false;
-    std::string joined;
-    for (const std::string_view raw : split(file, '\n')) {
-      const std::string_view line = trim(raw);
-      if (joined.empty() && (line.starts_with('#') || line.starts_with(';'))) {
-        continue;
-      }
-      if (line.ends_with('\\')) {
-        joined += std::string(line.substr(0, line.size() - 1)) + ' ';
-        continue;
-      }
-      const std::string whole = std::exchange(joined, {}) + std::string(line);
-      if (whole.starts_with('[')) in_service = whole == "[Service]";
-      const size_t equals = whole.find('=');
-      if (!in_service || equals == std::string::npos) continue;
-      if (trim(whole.substr(0, equals)) != "ExecStart") continue;
-      const std::string value(trim(std::string_view(whole).substr(equals + 1)));
-      if (value.empty()) {
-        commands.clear();
-      } else {
-        commands.push_back(value);
-      }
-    }
-  }
-  return commands;
-}
-
 Collected collect_persistence(const Host& host) {
   Collected out;
   const Root& root = host.evidence;
@@ -138,7 +63,7 @@ Collected collect_persistence(const Host& host) {
     out.gaps.push_back({std::string(kSource), "no tasks to be seen in /proc"});
     return out;
   }
-  const Unit unit = read_unit(root);
+  const UnitFiles unit = read_unit(root, kUnit);
   const std::string state = state_of(root, unit);
   out.evidence.push_back(node_fact(kSource, fact::kPersistenced, state,
                                    "nvidia-persistenced is " + state));

@@ -58,16 +58,5 @@ TEST(Persistence, TheUnitInEtcHidesThePackages) {
   EXPECT_EQ(value_of(tree, fact::kPersistencedFlag), "-");
 }
 
-TEST(Persistence, ExecStarts) {
-  using Commands = std::vector<std::string>;
-  EXPECT_EQ(exec_starts({"[Unit]\nExecStart=/no\n[Service]\n#ExecStart=/c\n"
-                         "ExecStart = /a \\\n  --b\n"}),
-            Commands{"/a  --b"});
-  EXPECT_EQ(
-      exec_starts({"[Service]\nExecStart=/a\n", "[Service]\nExecStart=\n"}),
-      Commands{});
-  EXPECT_EQ(exec_starts({}), Commands{});
-}
-
 }  // namespace
 }  // namespace gpuward

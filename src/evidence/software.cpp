@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::string_view kSource = "software";
 
+std::string cgroup_version(const Root& root) {
+  if (root.exists("/sys/fs/cgroup/cgroup.controllers")) return "v2";
+  if (root.exists("/sys/fs/cgroup/devices")) return "v1";
+  return {};
+}
+
+}  // namespace
+
 // Every systemd carries its version in the name of its private library:
 // libsystemd-shared-252.so, libsystemd-shared-252.19-1.el9.so.
 std::string systemd_version(const Root& root) {
@@ -29,14 +37,6 @@ std::string systemd_version(const Root& root) {
   }
   return {};
 }
-
-std::string cgroup_version(const Root& root) {
-  if (root.exists("/sys/fs/cgroup/cgroup.controllers")) return "v2";
-  if (root.exists("/sys/fs/cgroup/devices")) return "v1";
-  return {};
-}
-
-}  // namespace
 
 Collected collect_software(const Host& host) {
   Collected out;

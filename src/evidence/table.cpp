@@ -1,11 +1,16 @@
 #include "evidence/boot.h"
+#include "evidence/dev_char_links.h"
 #include "evidence/driver.h"
+#include "evidence/gpu_operator.h"
 #include "evidence/kernel_log.h"
 #include "evidence/kubelet_log.h"
 #include "evidence/library.h"
 #include "evidence/nodes.h"
 #include "evidence/pci.h"
 #include "evidence/persistence.h"
+#include "evidence/reloads.h"
+#include "evidence/runtime_config.h"
+#include "evidence/runtime_versions.h"
 #include "evidence/software.h"
 #include "evidence/source.h"
 #include "evidence/tasks.h"
@@ -21,8 +26,17 @@ constexpr Source kSources[] = {
     {"library", "libnvidia-ml where drivers put it", collect_library},
     {"pci", "NVIDIA devices on the PCI bus", collect_pci},
     {"nodes", "device nodes and their majors", collect_nodes},
+    {"dev-char-links", "links in /dev/char for device nodes",
+     collect_dev_char_links},
     {"persistence", "nvidia-persistenced and its unit", collect_persistence},
     {"software", "systemd and cgroup versions", collect_software},
+    {"runtime-versions", "versions of the container runtimes",
+     collect_runtime_versions},
+    {"runtime-config", "cgroup drivers of the runtimes and the kubelet",
+     collect_runtime_config},
+    {"gpu-operator", "the GPU Operator, by its containers",
+     collect_gpu_operator},
+    {"reloads", "reloads of systemd in this boot", collect_reloads},
     {"kernel-log", "kmsg, journal, kern.log", collect_kernel_log},
     {"kubelet-log", "the kubelet's log of this boot", collect_kubelet_log},
 };

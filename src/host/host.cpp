@@ -22,6 +22,9 @@ std::string choose(const std::string& asked, const char* variable,
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
+constexpr const char* kRunDir = "/run/gpuward";
+constexpr const char* kStateDir = "/var/lib/gpuward";
+
 // The first word of the simulator's state file, SIM_MAGIC of sim/state.h.
 constexpr uint32_t kSimMagic = 0x47505753;
 
@@ -40,9 +43,14 @@ Result<Host> Host::open(const Wanted& wanted) {
   Root evidence = TRY(Root::open(choose(wanted.root, "GPUWARD_ROOT", "/")));
   Root self = TRY(Root::open("/"));
   const bool simulated = is_simulated(evidence);
-  return Host{std::move(evidence), std::move(self),
-              choose(wanted.run_dir, "GPUWARD_RUN_DIR", "/run/gpuward"),
-              simulated, wanted.driver_root};
+  const std::string run_dir =
+      choose(wanted.run_dir, "GPUWARD_RUN_DIR", kRunDir);
+  return Host{std::move(evidence),
+              std::move(self),
+              run_dir,
+              run_dir == kRunDir ? kStateDir : run_dir + "/state",
+              simulated,
+              wanted.driver_root};
 }
 
 std::optional<std::string> Host::why_not_to_probe() const {

@@ -23,6 +23,9 @@ struct Host {
   Root self;
   // Ours: lock, progress, snapshot, sockets. "/run/gpuward" unless told.
   std::string run_dir;
+  // Ours, and lasting: the ledger, backups. "/var/lib/gpuward" unless told;
+  // beside a run directory that was told, in it.
+  std::string state_dir;
   // True for a simulated node, where --apply would be allowed: the folder
   // around the root holds the simulator's state (sim/state.h).
   bool simulated = false;

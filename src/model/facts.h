@@ -88,5 +88,47 @@ inline constexpr std::string_view kDevicePlugin = "device_plugin";
 inline constexpr std::string_view kToolkit =
     "toolkit";  // NVIDIA container toolkit
 inline constexpr std::string_view kOs = "os";
+inline constexpr std::string_view kCrun = "crun";
+inline constexpr std::string_view kContainerd = "containerd";
+// Of the kubelet; "static" rewrites containers' device rules.
+inline constexpr std::string_view kCpuManager = "cpu_manager";
+inline constexpr std::string_view kKubeletCgroupDriver =
+    "kubelet_cgroup_driver";
+inline constexpr std::string_view kGpuOperator = "gpu_operator";  // version
+// bool: DISABLE_DEV_CHAR_SYMLINK_CREATION is set.
+inline constexpr std::string_view kDevCharLinksDisabled =
+    "dev_char_links_disabled";
+// /dev/char/MAJ:MIN of the NVIDIA nodes: "present", "missing", "wrong".
+inline constexpr std::string_view kDevCharLinks = "dev_char_links";
+// bool: this runc or systemd needs those links for a container's devices.
+inline constexpr std::string_view kDevCharLinksNeeded = "dev_char_links_needed";
+// The newest reload of systemd in this boot: "14:02:11".
+inline constexpr std::string_view kReload = "systemd_reload";
+
+// Containers; the subject is the container.
+inline constexpr std::string_view kContainer = "container";  // in words
+inline constexpr std::string_view kContainerRuntime =
+    "container_runtime";  // "docker", "lxc", …
+inline constexpr std::string_view kContainerNodes =
+    "container_nodes";  // in words
+inline constexpr std::string_view kContainerAccess =
+    "container_access";  // "allowed", "denied", "unknown"
+// Who denies: "systemd", "runtime", "both", "unknown".
+inline constexpr std::string_view kContainerDeniedBy = "container_denied_by";
+// "safe", "lost at reload", "lost at update", "unknown"
+inline constexpr std::string_view kContainerTomorrow = "container_tomorrow";
+// "devices", "legacy", "unknown"
+inline constexpr std::string_view kContainerInjection = "container_injection";
+// Its nodes in its /dev: "present", "missing".
+inline constexpr std::string_view kContainerDev = "container_dev";
+// The driver's library in it: "injected", "absent"; and its version.
+inline constexpr std::string_view kContainerLibrary = "container_library";
+inline constexpr std::string_view kContainerDriver = "container_driver";
+inline constexpr std::string_view kContainerRootless =
+    "container_rootless";  // bool
+// bool: its environment asks for GPUs, and no record gives it any.
+inline constexpr std::string_view kContainerAskedOnly = "container_asked_only";
+// How access can come back: "live", "re-create".
+inline constexpr std::string_view kContainerHeals = "container_heals";
 
 }  // namespace gpuward::fact

@@ -257,4 +257,41 @@ Json to_json(const Snapshot& snapshot) {
   return json;
 }
 
+Json to_json(const Step& step) {
+  Json json;
+  json.set("action", step.action);
+  json.set("subject", to_json(step.subject));
+  json.set("text", step.text);
+  json.set("disrupts", name_of(step.disrupts));
+  json.set("arguments", step.arguments);
+  if (step.only_if_failed) {
+    json.set("only_if_failed", as_integer(*step.only_if_failed));
+  }
+  return json;
+}
+
+Json to_json(const Refusal& refusal) {
+  Json json;
+  json.set("subject", to_json(refusal.subject));
+  json.set("what", refusal.what);
+  json.set("why", refusal.why);
+  return json;
+}
+
+Json to_json(const Plan& plan) {
+  Json json;
+  json.set("steps", list_of(plan.steps));
+  json.set("refusals", list_of(plan.refusals));
+  return json;
+}
+
+Json to_json(const Outcome& outcome) {
+  Json json;
+  json.set("state", name_of(outcome.state));
+  json.set("text", outcome.text);
+  json.set("took_ms", as_integer(outcome.took.count()));
+  json.set("step", to_json(outcome.step));
+  return json;
+}
+
 }  // namespace gpuward

@@ -9,6 +9,8 @@
 #pragma once
 
 #include "base/json.h"
+#include "model/container.h"
+#include "model/plan.h"
 #include "model/snapshot.h"
 
 namespace gpuward {
@@ -26,6 +28,12 @@ Json to_json(const Checks& checks);
 Json to_json(const Probe& probe);
 Json to_json(const StuckTask& task);
 Json to_json(const Snapshot& snapshot);
+// Every grant is a node of it; one that was not looked at is unknown.
+Json to_json(const Container& container);
+Json to_json(const Step& step);
+Json to_json(const Refusal& refusal);
+Json to_json(const Plan& plan);
+Json to_json(const Outcome& outcome);
 
 // Fail with Error::malformed, and the place, on what is not of the shape.
 // Members that nobody knows are passed over: a newer gpuward may have written
@@ -35,5 +43,6 @@ Result<Gpu> gpu_from_json(const Json& json, Wall now);
 Result<Evidence> evidence_from_json(const Json& json);
 Result<Finding> finding_from_json(const Json& json);
 Result<Snapshot> snapshot_from_json(const Json& json);
+Result<Step> step_from_json(const Json& json);
 
 }  // namespace gpuward

@@ -325,6 +325,20 @@ Snapshot read_snapshot(Reader& in, std::string& problem) {
   return out;
 }
 
+Step read_step(Reader& in) {
+  using Disrupts = Remedy::Disrupts;
+  Step out;
+  in.require("action");
+  out.action = in.text("action");
+  out.subject = read_subject(in.part("subject"));
+  out.text = in.text("text");
+  out.disrupts = in.word(
+      "disrupts", {Disrupts::nothing, Disrupts::container, Disrupts::node});
+  out.arguments = in.raw("arguments");
+  if (in.has("only_if_failed")) out.only_if_failed = in.count("only_if_failed");
+  return out;
+}
+
 template <typename T>
 Result<T> unless(const std::string& problem, T value) {
   if (!problem.empty()) return fail(Error::Kind::malformed, problem);
@@ -372,6 +386,13 @@ Result<Snapshot> snapshot_from_json(const Json& json) {
   std::string problem;
   Reader reader(json, "snapshot", problem);
   Snapshot out = read_snapshot(reader, problem);
+  return unless(problem, std::move(out));
+}
+
+Result<Step> step_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "step", problem);
+  Step out = read_step(reader);
   return unless(problem, std::move(out));
 }
 

@@ -1,9 +1,11 @@
-/* device-programs CGROUP [MAJOR:MINOR...]: the BPF programs that say which
- * devices a cgroup (v2) may use. Without nodes it lists them, "ID NAME" a line.
+/* device-programs CGROUP [--deny] [MAJOR:MINOR...]: the BPF programs that say
+ * which devices a cgroup (v2) may use. Without nodes it lists them, "ID NAME" a
+ * line.
  *
  * With nodes it does what libnvidia-container does to a container: it takes the
  * one program that the runtime put there, puts rules for the nodes in front of
- * it, and has the result take its place; nobody else learns of that. */
+ * it, and has the result take its place; nobody else learns of that. With
+ * --deny the rules say no: as if the runtime had put its own program back. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -47,9 +49,9 @@ static struct bpf_insn with_number(int code, int reg, int skip, int number) {
                            .imm = number};
 }
 
-/* Allows that character device; for others it goes on behind itself. Leaves
- * the program that follows its one argument, register 1. */
-static void add_rule(int major, int minor) {
+/* Answers for that character device (1 allows it); for others it goes on behind
+ * itself. Leaves the program that follows its one argument, register 1. */
+static void add_rule(int major, int minor, int answer) {
   const int unequal = BPF_JMP | BPF_JNE | BPF_K;
   const struct bpf_insn rule[] = {
       load(BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type)),
@@ -59,7 +61,7 @@ static void add_rule(int major, int minor) {
       with_number(unequal, BPF_REG_2, 4, major),
       load(BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, minor)),
       with_number(unequal, BPF_REG_2, 2, minor),
-      with_number(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 1),
+      with_number(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, answer),
       with_number(BPF_JMP | BPF_EXIT, 0, 0, 0),
   };
   memcpy(program + length, rule, sizeof rule);
@@ -127,7 +129,7 @@ static void replace(int cgroup, int old, int new) {
 }
 
 int main(int count, char** words) {
-  if (count < 2 || count > 2 + MOST_NODES) return 64;
+  if (count < 2 || count > 3 + MOST_NODES) return 64;
   const int cgroup =
       checked(open(words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC), words[1]);
   uint32_t ids[MOST_PROGRAMS];
@@ -136,10 +138,11 @@ int main(int count, char** words) {
     list(ids, attached);
     return 0;
   }
-  for (int i = 2; i < count; ++i) {
+  const int denies = strcmp(words[2], "--deny") == 0;
+  for (int i = 2 + denies; i < count; ++i) {
     int major = 0, minor = 0;
     if (sscanf(words[i], "%d:%d", &major, &minor) != 2) return 64;
-    add_rule(major, minor);
+    add_rule(major, minor, !denies);
   }
   if (attached != 1) {
     fprintf(stderr, "%u device programs, not one\n", attached);

@@ -1,0 +1,26 @@
+# Libraries of Debian 12. All but libc and libsystemd (which has no static form,
+# and is wherever systemd is) go into the executable: gpuward is copied to a
+# machine as one file. With sanitizers the shared ones serve as well.
+find_package(PkgConfig REQUIRED)
+if(NOT GPUWARD_SANITIZE)
+  set(shared_suffixes ${CMAKE_FIND_LIBRARY_SUFFIXES})
+  list(PREPEND CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+pkg_check_modules(LIBELF REQUIRED IMPORTED_TARGET libelf)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+find_package(ZLIB REQUIRED)
+target_link_libraries(PkgConfig::LIBBPF INTERFACE PkgConfig::LIBELF ZLIB::ZLIB)
+if(NOT GPUWARD_SANITIZE)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES ${shared_suffixes})
+  add_link_options(-static-libstdc++ -static-libgcc)
+endif()
+
+find_package(tomlplusplus REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+
+add_library(gpuward_fmt STATIC cmake/fmt.cpp)

@@ -1,0 +1,73 @@
+// The arithmetic of DeviceAllow lists: see restore_access.h.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "action/restore_access.h"
+
+namespace gpuward {
+namespace {
+
+std::string entry_name(const Grant& grant) {
+  return fmt::format("/dev/char/{}:{}",  // path: systemd's own notation
+                     grant.major_number, grant.minor_number);
+}
+
+// The access that the list gives under exactly that name.
+std::string listed_access(const DeviceAllow& listed, const std::string& name) {
+  for (const auto& [node, access] : listed) {
+    if (node == name) return access;
+  }
+  return {};
+}
+
+std::string together(const std::string& one, const std::string& other) {
+  std::string out;
+  for (const char letter : std::string_view("rwm")) {
+    const bool wanted = one.find(letter) != std::string::npos ||
+                        other.find(letter) != std::string::npos;
+    if (wanted) out += letter;
+  }
+  return out;
+}
+
+bool is_granted(const std::vector<Grant>& grants, const std::string& name) {
+  return std::ranges::any_of(grants, [&name](const Grant& grant) {
+    return entry_name(grant) == name;
+  });
+}
+
+}  // namespace
+
+DeviceAllow entries_for(const DeviceAllow& listed,
+                        const std::vector<Grant>& grants) {
+  DeviceAllow out;
+  for (const Grant& grant : grants) {
+    const std::string name = entry_name(grant);
+    out.emplace_back(name, together(listed_access(listed, name), grant.access));
+  }
+  return out;
+}
+
+bool lists_all(const DeviceAllow& listed, const std::vector<Grant>& grants) {
+  return std::ranges::all_of(grants, [&listed](const Grant& grant) {
+    const std::string has = listed_access(listed, entry_name(grant));
+    return together(has, grant.access) == together(has, "");
+  });
+}
+
+DeviceAllow taken_back(const DeviceAllow& listed, const DeviceAllow& former,
+                       const std::vector<Grant>& grants) {
+  DeviceAllow out;
+  for (const auto& [node, access] : listed) {
+    if (!is_granted(grants, node)) {
+      out.emplace_back(node, access);
+      continue;
+    }
+    const std::string before = listed_access(former, node);
+    if (!before.empty()) out.emplace_back(node, before);
+  }
+  return out;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,15 @@
+// Whether anything may be changed here at all.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "host/host.h"
+
+namespace gpuward {
+
+// Why not: the evidence is that of another machine, we are not root. Nothing
+// where it may.
+std::optional<std::string> why_not_to_act(const Host& host);
+
+}  // namespace gpuward

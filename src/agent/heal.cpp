@@ -1,0 +1,379 @@
+#include "agent/heal.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "action/engine.h"
+#include "action/why_not.h"
+#include "agent/repair.h"
+#include "evidence/containers/look.h"
+#include "host/systemd.h"
+#include "host/task.h"
+#include "plan/plan_containers.h"
+
+namespace gpuward {
+namespace {
+
+constexpr int kSweepTimer = 40;
+constexpr int kSettleTimer = 41;
+constexpr int kConnectTimer = 42;
+// A scope is announced before its runtime has written its records.
+constexpr Millis kFirstLooks[] = {30ms, 120ms, 400ms, 1500ms};
+constexpr Millis kReconnect = 100ms;
+constexpr Millis kReconnectSlowly = 5s;
+
+bool is_lost(const Container& container) {
+  return access_now(container) == NodeAccess::Now::denied;
+}
+
+bool is_at_risk(const Container& container) {
+  return container.tomorrow == Tomorrow::lost_at_reload ||
+         container.tomorrow == Tomorrow::lost_at_update;
+}
+
+std::string state_in_words(const Container& container) {
+  if (is_lost(container)) {
+    const std::string who = who_denies(container);
+    return "lost its GPU" + (who.empty() ? "" : ": " + who);
+  }
+  if (access_now(container) == NodeAccess::Now::unknown) {
+    const auto node = std::ranges::find_if(
+        container.nodes,
+        [](const NodeAccess& one) { return !one.why.empty(); });
+    return "access not known" +
+           (node == container.nodes.end() ? "" : ": " + node->why);
+  }
+  if (is_at_risk(container)) return "at risk: " + container.tomorrow_why;
+  return "has access, and it lasts";
+}
+
+}  // namespace
+
+struct Healer::Inside {
+  const Host& host;
+  const Catalogue& catalogue;
+  Loop& loop;
+  Settings settings;
+  Tell tell_;
+  std::optional<Systemd> systemd;
+  bool told_of_systemd = false;
+  std::vector<Container> known;
+  std::set<std::string> changed;  // units, until they have settled
+  size_t first_looks = 0;         // of kFirstLooks, that have taken place
+  std::map<std::string, std::string> told;  // container id → its last words
+  std::map<std::string, std::deque<Boot>> heals;  // by container id
+  std::set<std::string> told_gaps;
+  bool recovered = false;
+
+  void tell(HealEvent::Kind kind, std::string text,
+            const Container* container = nullptr) {
+    HealEvent event;
+    event.kind = kind;
+    event.at = wall_now();
+    event.text = std::move(text);
+    if (container != nullptr) event.container = *container;
+    tell_(event);
+  }
+
+  // Once for each new state of a container.
+  void tell_once(HealEvent::Kind kind, const Container& container,
+                 const std::string& text) {
+    std::string& last = told[container.id];
+    if (last == text) return;
+    last = text;
+    tell(kind, fmt::format("{}: {}", container.label, text), &container);
+  }
+
+  void set_timer(int timer, Millis in, void (Inside::*handler)()) {
+    // A timer that cannot be set is a loop that is out of order; it then ends.
+    const auto set = loop.at(timer, BootClock::now() + in,
+                             [this, handler] { (this->*handler)(); });
+    if (!set) loop.end();
+  }
+
+  // systemd
+
+  void connect() {
+    if (host.simulated || !host.evidence.is_machine()) return;
+    auto bus = Systemd::connect(host.self);
+    Result<void> subscribed = {};
+    if (bus) {
+      systemd = std::move(*bus);
+      subscribed = systemd->subscribe(
+          {.reloading = [this](bool begins) { on_reloading(begins); },
+           .unit_new = [this](const std::string& unit) { on_scope(unit); },
+           .unit_removed = [this](const std::string& unit) { on_scope(unit); },
+           .unit_changed =
+               [this](const std::string& unit) { on_scope(unit); }});
+    }
+    if (!bus || !subscribed) {
+      const Error& why = bus ? subscribed.error() : bus.error();
+      systemd.reset();
+      if (!std::exchange(told_of_systemd, true)) {
+        tell(HealEvent::Kind::systemd,
+             fmt::format("systemd tells nothing ({}): looking every {}",
+                         why.text, to_words(settings.sweep)));
+      }
+      set_timer(kConnectTimer, kReconnectSlowly, &Inside::connect);
+      return;
+    }
+    told_of_systemd = false;
+    if (!loop.on_readable(systemd->fd(), [this] { on_bus(); })) loop.end();
+  }
+
+  void on_bus() {
+    const int fd = systemd->fd();
+    if (systemd->process()) return;
+    // A daemon-reexec hangs up on everybody, and applies all lists anew.
+    loop.remove(fd);
+    systemd.reset();
+    look_at_known();
+    set_timer(kConnectTimer, kReconnect, &Inside::reconnect);
+  }
+
+  void reconnect() {
+    connect();
+    look_at_known();
+  }
+
+  void on_reloading(bool begins) {
+    if (begins) return;
+    tell(HealEvent::Kind::systemd, "systemd has reloaded");
+    look_at_known();
+  }
+
+  void on_scope(const std::string& unit) {
+    if (!unit.ends_with(".scope")) return;
+    changed.insert(unit);
+    first_looks = 0;
+    set_timer(kSettleTimer, kFirstLooks[0], &Inside::settle);
+  }
+
+  void settle() {
+    const bool all_known =
+        std::ranges::all_of(changed, [this](const auto& unit) {
+          return std::ranges::find(known, unit, &Container::unit) !=
+                 known.end();
+        });
+    if (all_known) {
+      changed.clear();
+      look_at_known();
+      return;
+    }
+    sweep_now();
+    if (++first_looks < std::size(kFirstLooks)) {
+      set_timer(kSettleTimer, kFirstLooks[first_looks], &Inside::settle);
+    } else {
+      changed.clear();  // scopes of no container, or of one without a GPU
+    }
+  }
+
+  // Looking
+
+  void look_at_known() {
+    std::vector<Container> still;
+    for (Container& container : known) {
+      if (!look_again(host, container)) {
+        forget(container);
+      } else {
+        still.push_back(std::move(container));
+      }
+    }
+    known = std::move(still);
+    care_for_all();
+  }
+
+  void forget(const Container& container) {
+    tell(HealEvent::Kind::gone, container.label + ": has ended", &container);
+    told.erase(container.id);
+    heals.erase(container.id);
+  }
+
+  void sweep_now() {
+    ContainerLook look = look_at_containers(host);
+    tell_of_gaps(look.gaps);
+    std::vector<Container> found = std::move(look.containers);
+    for (const Container& one : known) {
+      if (std::ranges::find(found, one.id, &Container::id) == found.end()) {
+        forget(one);
+      }
+    }
+    known = std::move(found);
+    care_for_all();
+  }
+
+  void tell_of_gaps(const std::vector<Gap>& gaps) {
+    std::set<std::string> now;
+    for (const Gap& gap : gaps) {
+      const std::string text =
+          fmt::format("not looked at: {}: {}", gap.source, gap.why);
+      now.insert(text);
+      if (!told_gaps.contains(text)) tell(HealEvent::Kind::unknown, text);
+    }
+    told_gaps = std::move(now);
+  }
+
+  void sweep() {
+    sweep_now();
+    set_timer(kSweepTimer, settings.sweep, &Inside::sweep);
+  }
+
+  // Healing
+
+  bool is_left_alone(const Container& container) {
+    std::deque<Boot>& times = heals[container.id];
+    const Boot now = BootClock::now();
+    while (!times.empty() && now - times.front() > settings.window) {
+      times.pop_front();
+    }
+    return std::ssize(times) >= settings.most_heals;
+  }
+
+  void care_for_all() {
+    std::vector<Container> sick;
+    for (const Container& one : known) {
+      if (one.grants.empty()) continue;
+      const bool needs_care = is_lost(one) || is_at_risk(one);
+      if (!needs_care || !settings.heal) {
+        tell_once(HealEvent::Kind::seen, one, state_in_words(one));
+      } else if (is_left_alone(one)) {
+        tell_once(HealEvent::Kind::left, one, why_left_alone(one));
+      } else {
+        sick.push_back(one);
+      }
+    }
+    if (!sick.empty()) care_for(sick);
+  }
+
+  std::string why_left_alone(const Container& container) const {
+    const std::string cause = container.tomorrow_why.empty()
+                                  ? ""
+                                  : " (" + container.tomorrow_why + ")";
+    return fmt::format(
+        "left alone: its access was taken away {} times in {}{}; whoever does "
+        "that must be stopped first",
+        settings.most_heals, to_words(settings.window), cause);
+  }
+
+  void care_for(const std::vector<Container>& sick) {
+    const Plan plan =
+        plan_containers(diagnose_containers(catalogue, sick), sick);
+    for (const Refusal& refusal : plan.refusals) {
+      if (const Container* one = find(sick, refusal.subject)) {
+        tell_once(HealEvent::Kind::left, *one,
+                  fmt::format("{}; not healed: {}", state_in_words(*one),
+                              refusal.why));
+      }
+    }
+    if (plan.steps.empty()) return;
+    if (!settings.apply) {
+      for (const Step& step : plan.steps) {
+        if (const Container* one = find(sick, step.subject)) {
+          tell_once(HealEvent::Kind::would, *one,
+                    fmt::format("{}; would {} (--apply does it)",
+                                state_in_words(*one), step.text));
+        }
+      }
+      return;
+    }
+    apply(plan, sick);
+  }
+
+  static const Container* find(const std::vector<Container>& containers,
+                               const Subject& subject) {
+    const auto found =
+        std::ranges::find(containers, subject.name, &Container::label);
+    return found == containers.end() ? nullptr : &*found;
+  }
+
+  void apply(const Plan& plan, const std::vector<Container>& sick) {
+    auto ledger = open_ledger();
+    if (!ledger) {
+      tell(HealEvent::Kind::systemd,
+           "nothing is done, since it cannot be written down before: " +
+               ledger.error().text);
+      return;
+    }
+    const Plan only_steps{plan.steps, {}};
+    const Watcher watcher{.begins = {}, .ended = [&](const Outcome& outcome) {
+                            ended(outcome, sick);
+                          }};
+    if (!std::exchange(recovered, true)) {
+      const auto finished = finish_interrupted(host, *ledger, watcher);
+      if (!finished) {
+        recovered = false;
+        tell(HealEvent::Kind::systemd,
+             "nothing is done: what was interrupted cannot be finished: " +
+                 finished.error().text);
+        return;
+      }
+    }
+    carry_out(host, *ledger, only_steps, watcher);
+  }
+
+  Result<Ledger> open_ledger() {
+    const std::string boot_id = TRY(boot_id_of(host.self));
+    return Ledger::open_for_acting(host.state_dir, boot_id);
+  }
+
+  void ended(const Outcome& outcome, const std::vector<Container>& sick) {
+    const Container* before = find(sick, outcome.step.subject);
+    if (before == nullptr) return;
+    // A refusal is no heal: systemd may be executing itself anew just now.
+    if (is_lost(*before) && outcome.state != Outcome::State::refused) {
+      heals[before->id].push_back(BootClock::now());
+    }
+    const auto mine = std::ranges::find(known, before->id, &Container::id);
+    const bool looked = mine != known.end() && look_again(host, *mine);
+    // For what no list of systemd's prevents (a legacy container and updates)
+    // that is so at each look.
+    if (outcome.state == Outcome::State::already && looked) {
+      tell_once(HealEvent::Kind::seen, *mine, state_in_words(*mine));
+      return;
+    }
+    HealEvent event;
+    event.kind = HealEvent::Kind::outcome;
+    event.at = wall_now();
+    event.text = fmt::format("{}: {}: {} ({})", before->label,
+                             is_lost(*before) ? "heal" : "protect",
+                             name_of(outcome.state), outcome.text);
+    event.outcome = outcome;
+    // What is refused is tried at each look, and said once.
+    const bool refused = outcome.state == Outcome::State::refused;
+    if (refused && told[before->id] == outcome.text) return;
+    if (looked) {
+      event.container = *mine;
+      told[mine->id] = refused ? outcome.text : state_in_words(*mine);
+    }
+    tell_(event);
+  }
+};
+
+Healer::Healer(const Host& host, const Catalogue& catalogue, Loop& loop,
+               Settings settings, Tell tell)
+    : inside_(std::make_unique<Inside>(host, catalogue, loop, settings,
+                                       std::move(tell))) {}
+Healer::~Healer() = default;
+
+Result<void> Healer::start() {
+  if (inside_->settings.heal && inside_->settings.apply) {
+    if (const auto why = why_not_to_act(inside_->host)) {
+      return fail(Error::Kind::denied, *why);
+    }
+  }
+  inside_->connect();
+  inside_->sweep();
+  return {};
+}
+
+const std::vector<Container>& Healer::containers() const {
+  return inside_->known;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,253 @@
+#include "agent/repair.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "action/create_links.h"
+#include "agent/cgroup_driver.h"
+#include "agent/pipeline.h"
+#include "base/text.h"
+#include "diagnosis/fold.h"
+#include "evidence/containers/facts.h"
+#include "plan/plan_containers.h"
+
+namespace gpuward {
+namespace {
+
+constexpr std::string_view kRevoked = "container-gpu-access-revoked";
+constexpr std::string_view kAtRisk = "container-gpu-access-at-risk";
+constexpr std::string_view kLinks = "dev-char-links-missing";
+
+bool has_repair(std::string_view id) {
+  return id == kRevoked || id == kAtRisk || id == kLinks;
+}
+
+// Fewer characters of an id say too little.
+constexpr size_t kShortestId = 4;
+
+bool is_meant(const Container& container, const std::string& target) {
+  if (target == container.label || target == container.name) return true;
+  return target.size() >= kShortestId && container.id.starts_with(target);
+}
+
+std::string state_in_words(const Container& container) {
+  const std::string who = in_words(container);
+  switch (access_now(container)) {
+    case NodeAccess::Now::allowed:
+      return who + (container.tomorrow == Tomorrow::safe
+                        ? " has access, and it lasts"
+                        : " has access; whether it lasts is not known: " +
+                              container.tomorrow_why);
+    case NodeAccess::Now::denied:
+      return who + " is denied its GPU";
+    case NodeAccess::Now::unknown:
+      break;
+  }
+  if (container.grants.empty()) {
+    return who + " was given no NVIDIA node by any record of the host";
+  }
+  const auto node = std::ranges::find_if(
+      container.nodes, [](const NodeAccess& one) { return !one.why.empty(); });
+  return fmt::format("{}: whether it has access is not known{}", who,
+                     node == container.nodes.end() ? "" : ": " + node->why);
+}
+
+// What could not be read of containers.
+std::vector<std::string> not_looked_at(const Gathered& gathered) {
+  std::vector<std::string> out;
+  for (const Gap& gap : gathered.gaps) {
+    if (gap.source == "containers") out.push_back(gap.why);
+  }
+  return out;
+}
+
+Error no_such(const std::string& target, const Catalogue& catalogue,
+              const Gathered& gathered) {
+  const std::vector<std::string> unread = not_looked_at(gathered);
+  if (!unread.empty()) {
+    return {Error::Kind::unsupported, 0,
+            fmt::format("whether there is a container '{}' is not known: {}",
+                        printable(target, 100), unread.front())};
+  }
+  std::vector<std::string> names;
+  std::string running;
+  for (const Container& one : gathered.containers) {
+    names.push_back(one.label);
+    running += (running.empty() ? "" : ", ") + one.label;
+  }
+  for (const Fault& fault : catalogue.faults) names.push_back(fault.id);
+  const auto near = nearest(target, names);
+  return {Error::Kind::not_found, 0,
+          fmt::format("there is no finding and no container '{}'{}; containers "
+                      "with NVIDIA devices: {}",
+                      printable(target, 100),
+                      near ? "; did you mean '" + *near + "'?" : "",
+                      running.empty() ? "none" : running)};
+}
+
+class Repair {
+ public:
+  Repair(const Host& host, const Catalogue& catalogue)
+      : host_(host),
+        catalogue_(catalogue),
+        gathered_(gather(host)),
+        found_(diagnose(catalogue, gathered_,
+                        unprobed_snapshot(host, "not asked", wall_now()),
+                        wall_now())
+                   .findings) {}
+
+  Result<RepairPlan> plan(const RepairWish& wish) {
+    if (wish.targets.empty()) {
+      for (const Finding& finding : found_) add(finding);
+    }
+    for (const std::string& target : wish.targets) {
+      TRY_VOID(add_target(target));
+    }
+    out_.plan = plan_containers(out_.findings, gathered_.containers,
+                                {.allow_restart = wish.allow_restart});
+    add_links();
+    const auto is_about_all = [](const std::string& target) {
+      return target == kRevoked || target == kAtRisk;
+    };
+    if (wish.targets.empty() ||
+        std::ranges::any_of(wish.targets, is_about_all)) {
+      out_.unknown = not_looked_at(gathered_);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void add(const Finding& finding) {
+    if (std::ranges::find(out_.findings, finding) != out_.findings.end()) {
+      return;
+    }
+    // A container that is only known from a log is nobody's to repair.
+    if (!has_repair(finding.id)) {
+      if (std::ranges::find(out_.left, finding.id) == out_.left.end()) {
+        out_.left.push_back(finding.id);
+      }
+      return;
+    }
+    out_.findings.push_back(finding);
+  }
+
+  Result<void> add_target(const std::string& target) {
+    if (catalogue_.find(target) != nullptr) {
+      add_by_id(target);
+      return {};
+    }
+    bool found = false;
+    for (const Container& container : gathered_.containers) {
+      if (!is_meant(container, target)) continue;
+      found = true;
+      add_for(container);
+    }
+    if (found) return {};
+    return std::unexpected(no_such(target, catalogue_, gathered_));
+  }
+
+  void add_by_id(const std::string& id) {
+    bool found = false;
+    for (const Finding& finding : found_) {
+      if (finding.id != id) continue;
+      found = true;
+      add(finding);
+    }
+    if (found) return;
+    if (!has_repair(id)) {
+      out_.left.push_back(id);
+      return;
+    }
+    const bool unsure =
+        (id == kRevoked || id == kAtRisk) && !not_looked_at(gathered_).empty();
+    if (!unsure) out_.well.push_back(id + " is not found on this machine");
+  }
+
+  void add_for(const Container& container) {
+    const size_t before = out_.findings.size();
+    for (const Finding& finding : found_) {
+      const bool mine = finding.subject.kind == Subject::Kind::container &&
+                        finding.subject.name == container.label;
+      if (mine) add(finding);
+    }
+    if (out_.findings.size() == before) {
+      out_.well.push_back(state_in_words(container));
+    }
+  }
+
+  void add_links() {
+    if (std::ranges::find(out_.findings, kLinks, &Finding::id) ==
+        out_.findings.end()) {
+      return;
+    }
+    Step step = create_links_step(find_dev_char_links(
+        host_.evidence, {.driver_root = host_.driver_root}));
+    if (!step.arguments["links"].as_array().empty()) {
+      out_.plan.steps.push_back(std::move(step));
+    }
+  }
+
+  const Host& host_;
+  const Catalogue& catalogue_;
+  Gathered gathered_;
+  std::vector<Finding> found_;
+  RepairPlan out_;
+};
+
+Result<RepairPlan> plan_edit(const Host& host, bool undo) {
+  CgroupDriverPlan planned;
+  if (undo) {
+    Ledger ledger = TRY(Ledger::open_for_reading(host.state_dir));
+    constexpr size_t kAll = 10000;
+    planned = plan_cgroup_driver_undo(host, TRY(ledger.entries(kAll)));
+  } else {
+    planned = plan_cgroup_driver(ConfigFiles(host.evidence));
+  }
+  RepairPlan out;
+  out.diff = diff_of(planned);
+  out.plan = std::move(planned.plan);
+  out.well = std::move(planned.as_it_is);
+  out.warnings = std::move(planned.warnings);
+  out.then = std::move(planned.then);
+  return out;
+}
+
+}  // namespace
+
+Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
+                               const RepairWish& wish) {
+  const bool edits = std::ranges::find(wish.targets, kRuntimeCgroupDriver) !=
+                     wish.targets.end();
+  if (edits && wish.targets.size() > 1) {
+    return fail(Error::Kind::malformed,
+                "runtime-cgroup-driver is repaired by itself: name nothing "
+                "beside it");
+  }
+  if (wish.undo && !edits) {
+    return fail(Error::Kind::malformed,
+                "--undo goes with runtime-cgroup-driver alone: the other "
+                "repairs end with the container, or with the boot");
+  }
+  return edits ? plan_edit(host, wish.undo)
+               : Repair(host, catalogue).plan(wish);
+}
+
+std::vector<Finding> diagnose_containers(
+    const Catalogue& catalogue, const std::vector<Container>& containers) {
+  State state;
+  for (const Container& container : containers) {
+    for (const Evidence& fact : facts_of(container)) {
+      fold(catalogue, state, fact);
+    }
+  }
+  std::vector<Finding> found =
+      conclude(catalogue, state, {}, wall_now()).findings;
+  std::erase_if(found, [](const Finding& finding) {
+    return finding.subject.kind != Subject::Kind::container ||
+           finding.subject.name.empty();
+  });
+  return found;
+}
+
+}  // namespace gpuward

@@ -1,0 +1,52 @@
+// From what is wrong to a plan: for `gpuward repair`, and for whoever heals by
+// itself. Reads the machine, probes no driver, changes nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagnosis/catalogue.h"
+#include "host/host.h"
+#include "model/container.h"
+#include "model/plan.h"
+
+namespace gpuward {
+
+struct RepairWish {
+  // Findings by id, containers by label, name or id (its first characters);
+  // empty: all that is found and can be repaired.
+  std::vector<std::string> targets;
+  bool allow_restart = false;
+  // Of runtime-cgroup-driver: take its last edits back.
+  bool undo = false;
+};
+
+// A target that is no finding: the edit that ends the loss for good.
+inline constexpr std::string_view kRuntimeCgroupDriver =
+    "runtime-cgroup-driver";
+
+struct RepairPlan {
+  std::vector<Finding> findings;  // that it is for
+  Plan plan;
+  // Ids of findings that are left to people: there is no repair for them.
+  std::vector<std::string> left;
+  // About targets that are well: "container tv has access, and it lasts".
+  std::vector<std::string> well;
+  std::string diff;                   // of configuration files, unified
+  std::vector<std::string> warnings;  // to be read before --apply
+  // What a person does afterwards, and what that disrupts.
+  std::vector<std::string> then;
+  // Why there may be more to repair than is known.
+  std::vector<std::string> unknown;
+};
+
+// Error::not_found, with what there is, for a target that is neither;
+// Error::unsupported where not all containers could be looked at.
+Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
+                               const RepairWish& wish);
+
+// What the catalogue says of containers alone.
+std::vector<Finding> diagnose_containers(
+    const Catalogue& catalogue, const std::vector<Container>& containers);
+
+}  // namespace gpuward

@@ -1,0 +1,220 @@
+// gpuward repair: the plan, and with --apply its outcome.
+#include "agent/repair.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "action/engine.h"
+#include "action/why_not.h"
+#include "base/text.h"
+#include "cli/node.h"
+#include "cli/options.h"
+#include "cli/screen.h"
+#include "host/task.h"
+#include "model/json.h"
+
+namespace gpuward::cli {
+namespace {
+
+using State = Outcome::State;
+
+struct Report {
+  RepairPlan repair;
+  std::vector<Outcome> interrupted, outcomes;
+  bool applied = false;
+};
+
+std::string about(const Subject& subject) {
+  const std::string words = gpuward::in_words(subject);
+  return words.empty() ? "" : words + ": ";
+}
+
+void print_plan(const Screen& screen, const RepairPlan& repair, bool apply) {
+  for (const std::string& text : repair.well) {
+    screen.print(printable(text) + "\n");
+  }
+  if (!repair.plan.steps.empty()) {
+    screen.print(screen.paint(
+        apply ? "plan:\n" : "plan (nothing is done without --apply):\n",
+        Colour::bold));
+  }
+  for (size_t i = 0; i < repair.plan.steps.size(); ++i) {
+    const Step& step = repair.plan.steps[i];
+    screen.print(fmt::format(
+        "  {}. {}{}   disrupts: {}{}\n", i + 1, about(step.subject),
+        printable(step.text), name_of(step.disrupts),
+        step.only_if_failed
+            ? fmt::format("; only if step {} fails", *step.only_if_failed + 1)
+            : ""));
+  }
+  screen.print(repair.diff);
+  for (const std::string& text : repair.warnings) {
+    screen.print(screen.paint("mind: ", Colour::yellow) + printable(text) +
+                 "\n");
+  }
+  for (const std::string& text : repair.then) {
+    screen.print("then, by you: " + printable(text) + "\n");
+  }
+  for (const Refusal& refusal : repair.plan.refusals) {
+    screen.print(screen.paint("not done: ", Colour::yellow) +
+                 about(refusal.subject) + refusal.what + ": " + refusal.why +
+                 "\n");
+  }
+  for (const std::string& id : repair.left) {
+    screen.print(fmt::format(
+        "left to you: {}: gpuward has no repair for it; `gpuward explain {}` "
+        "says what to do\n",
+        id, id));
+  }
+  for (const std::string& why : repair.unknown) {
+    screen.print(screen.paint("not known: ", Colour::yellow) +
+                 "whether there is more to repair: " + printable(why) + "\n");
+  }
+}
+
+void print_outcome(const Screen& screen, const Outcome& outcome) {
+  const bool good =
+      outcome.state == State::done || outcome.state == State::already;
+  const std::string state(name_of(outcome.state));
+  screen.print(
+      fmt::format("{} {}{}\n",
+                  screen.paint(state + ":", good ? Colour::green : Colour::red),
+                  about(outcome.step.subject), printable(outcome.text)));
+  std::fflush(stdout);
+}
+
+Json to_json_list(const std::vector<Outcome>& outcomes) {
+  Json list = Json::array();
+  for (const Outcome& one : outcomes) list.push(to_json(one));
+  return list;
+}
+
+Json list_of(const std::vector<std::string>& texts) {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push(text);
+  return list;
+}
+
+Json report_json(const Report& report) {
+  Json out = Json::object();
+  out.set("schema", 1);
+  out.set("applied", report.applied);
+  Json findings = Json::array();
+  for (const Finding& one : report.repair.findings) findings.push(to_json(one));
+  out.set("findings", std::move(findings));
+  out.set("plan", to_json(report.repair.plan));
+  out.set("left", list_of(report.repair.left));
+  out.set("well", list_of(report.repair.well));
+  if (!report.repair.diff.empty()) out.set("diff", report.repair.diff);
+  out.set("warnings", list_of(report.repair.warnings));
+  out.set("then", list_of(report.repair.then));
+  Json unknown = Json::array();
+  for (const std::string& why : report.repair.unknown) unknown.push(why);
+  out.set("unknown", std::move(unknown));
+  out.set("interrupted", to_json_list(report.interrupted));
+  out.set("outcomes", to_json_list(report.outcomes));
+  return out;
+}
+
+int exit_code_of(const Report& report, bool asked_by_name) {
+  int code = kHealthy;
+  for (const auto* list : {&report.interrupted, &report.outcomes}) {
+    for (const Outcome& one : *list) {
+      if (one.state == State::undone || one.state == State::failed) {
+        return kFault;
+      }
+      if (one.state == State::refused) code = kWarning;
+    }
+  }
+  const bool refused = !report.repair.plan.refusals.empty() ||
+                       (asked_by_name && !report.repair.left.empty());
+  if (refused) return kWarning;
+  const bool could_not_tell =
+      report.repair.plan.steps.empty() && !report.repair.unknown.empty();
+  return code == kHealthy && could_not_tell ? kUnknown : code;
+}
+
+// Carries the plan out; what an earlier run began comes first.
+Result<void> apply(const Host& host, const Screen& screen, bool json,
+                   Report& report) {
+  const std::string boot_id = TRY(boot_id_of(host.self));
+  Ledger ledger = TRY(Ledger::open_for_acting(host.state_dir, boot_id));
+  Watcher watcher;
+  if (!json) {
+    watcher.ended = [&screen](const Outcome& one) {
+      print_outcome(screen, one);
+    };
+  }
+  report.interrupted = TRY(finish_interrupted(host, ledger, watcher));
+  report.outcomes = carry_out(host, ledger, report.repair.plan, watcher);
+  report.applied = true;
+  return {};
+}
+
+// Whether an earlier repair was cut off; what to do about it, in words.
+std::string interrupted_in_words(const Host& host) {
+  auto ledger = Ledger::open_for_reading(host.state_dir);
+  if (!ledger) return {};
+  const auto operations = ledger->unfinished();
+  if (!operations || operations->empty()) return {};
+  return fmt::format(
+      "an earlier repair was interrupted ({}): --apply tests it, and finishes "
+      "or undoes it\n",
+      operations->front().step.text);
+}
+
+bool has_work(const Host& host, const RepairPlan& repair) {
+  return !repair.plan.steps.empty() || !repair.plan.refusals.empty() ||
+         !interrupted_in_words(host).empty();
+}
+
+int show_or_apply(const RepairOptions& options, const Host& host,
+                  Report& report) {
+  const Screen screen;
+  const bool json = options.common.json;
+  if (!json) print_plan(screen, report.repair, options.apply);
+  if (!options.apply && !json) screen.print(interrupted_in_words(host));
+  const bool nothing =
+      report.repair.plan.steps.empty() && report.repair.plan.refusals.empty() &&
+      report.repair.left.empty() && report.repair.well.empty() &&
+      report.repair.unknown.empty();
+  if (nothing && !json) screen.print("nothing is to be repaired here\n");
+  if (options.apply && has_work(host, report.repair)) {
+    const auto why = why_not_to_act(host);
+    const auto applied = why ? fail(Error::Kind::denied, *why)
+                             : apply(host, screen, json, report);
+    if (!applied) {
+      if (json) screen.print(report_json(report).dump(2) + "\n");
+      complain("nothing was done: " + applied.error().text);
+      return kWarning;
+    }
+  }
+  if (json) screen.print(report_json(report).dump(2) + "\n");
+  return exit_code_of(report, !options.targets.empty());
+}
+
+}  // namespace
+
+int repair(const RepairOptions& options) {
+  const auto catalogue = load_catalogue();
+  const auto host = open_host(options.common);
+  if (!catalogue || !host) {
+    complain(catalogue ? host.error().text : catalogue.error().text);
+    return catalogue ? kWrongUsage : kUnknown;
+  }
+  auto planned = plan_repair(*host, *catalogue,
+                             {.targets = options.targets,
+                              .allow_restart = options.restart,
+                              .undo = options.undo});
+  if (!planned) {
+    complain(planned.error().text);
+    return planned.error().kind == Error::Kind::not_found ? kWrongUsage
+                                                          : kUnknown;
+  }
+  Report report{std::move(*planned), {}, {}, false};
+  return show_or_apply(options, *host, report);
+}
+
+}  // namespace gpuward::cli

@@ -1,0 +1,32 @@
+// Everything about the containers with NVIDIA devices of this machine.
+//
+//   find.h      who they are and what they were granted       (records, /proc)
+//   inside.h    what they can open now                        (a child,
+//   bounded) programs.h  which device programs stand in the way        (libbpf,
+//   v2) policy.h    what systemd would apply                      (drop-in
+//   files) tomorrow.h  whether access lasts                          (pure)
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "host/host.h"
+#include "model/container.h"
+
+namespace gpuward {
+
+struct ContainerLook {
+  std::vector<Container> containers;  // by label
+  std::vector<Gap> gaps;              // "run as root", a record not readable
+};
+
+// Takes some 10 ms and 2 to 5 ms for each container; every look inside is
+// bounded by `patience`, all of them together by four times that.
+ContainerLook look_at_containers(const Host& host, Millis patience = 1s);
+
+// The same for one that is known already: access, programs, policy. Its
+// grants stay. Error::gone where its first process has ended.
+Result<void> look_again(const Host& host, Container& container,
+                        Millis patience = 1s);
+
+}  // namespace gpuward
