@@ -220,6 +220,33 @@ def log(bench):
                 read_log(bench, path, ere, f"{megabytes} MB, {kind}")
 
 
+def pile(bench):
+    """An archive of five logs of one machine, 200 MB in all."""
+    size = (20 if bench.quick else 200) * 1000 * 1000
+    with tempfile.TemporaryDirectory(prefix="gpuward-bench-") as folder:
+        names = [f"kern.log.{i}" for i in range(5)]
+        for i, name in enumerate(names):
+            logs.write_log(os.path.join(folder, name), size // 5,
+                           0.3 if i == 0 else 0.0)
+        archive = os.path.join(folder, "logs.tar.gz")
+        subprocess.run(["tar", "-C", folder, "-czf", archive, *names],
+                       check=True)
+        doctor_reads = [bench.gpuward, "doctor", "--log", archive]
+        unpacks = ["sh", "-c", 'gzip -dc "$1" >/dev/null', "sh", archive]
+        seconds, beside, peak = [], [], 0
+        for _ in range(3):
+            taken, memory = measure.run_watched(doctor_reads, dict(os.environ),
+                                                (0, 1, 2, 3))
+            seconds.append(taken)
+            peak = max(peak, memory)
+            beside.append(measure.run_watched(unpacks, dict(os.environ),
+                                              (0,))[0])
+    title = f"`doctor --log`, tar.gz of five logs, {size // 1000000} MB"
+    bench.row(title, Sample(seconds), "s", goal="3 s", digits=2,
+              beside="`gzip -dc`", other=Sample(beside))
+    bench.row(f"{title}, memory at most", peak, "MiB", goal="200 MiB")
+
+
 def read_log(bench, path, ere, label):
     env = dict(os.environ, LC_ALL="C")
     commands = {
@@ -333,7 +360,7 @@ def healing(bench):
 
 
 FIGURES = {"doctor": doctor, "hung": hung, "status": status, "agent": agent,
-           "log": log, "catalogue": catalogue, "micro": micro,
+           "log": log, "pile": pile, "catalogue": catalogue, "micro": micro,
            "healing": healing}
 
 

@@ -68,6 +68,9 @@ Result<std::string> verify(const Host& host, const Step& step) {
     return fail(Error::Kind::system, "it was not restarted");
   }
   const FoundContainers found = find_containers(host);
+  if (!found.is_whole) {
+    return fail(Error::Kind::system, "whether it runs is not known");
+  }
   const auto now =
       std::ranges::find(found.containers, before.id, &Container::id);
   if (now == found.containers.end()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/text.h"
 #include "evidence/containers/cgroups.h"
 #include "evidence/containers/look.h"
 #include "host/task.h"
@@ -36,6 +37,18 @@ bool is_within(const std::string& cgroup, const std::string& outer) {
   return cgroup == outer || cgroup.starts_with(outer + "/");
 }
 
+// Anybody who may make cgroups chooses their names.
+std::string shown(const std::string& cgroup) { return printable(cgroup, 300); }
+
+// The unit is this container's alone: an entry counts for all that lies in it.
+// Runtimes name a scope after the container; crun puts it one level deeper.
+bool is_its_own(const Container& container, const std::string& group) {
+  const bool by_name = !container.id.empty() &&
+                       container.unit.ends_with(container.id + ".scope");
+  return by_name || container.cgroup == group ||
+         container.cgroup == group + "/container";
+}
+
 // The first process lies where the plan says, and systemd thinks so too.
 Result<void> check_place(const Host& host, Systemd& systemd,
                          const Container& container) {
@@ -48,13 +61,20 @@ Result<void> check_place(const Host& host, Systemd& systemd,
                  container.cgroup)) {
     return fail(Error::Kind::gone,
                 fmt::format("its process {} is no longer in the cgroup {}",
-                            container.pid, container.cgroup));
+                            container.pid, shown(container.cgroup)));
   }
   const std::string group = TRY(systemd.control_group(container.unit));
   if (group.empty() || !is_within(container.cgroup, group)) {
     return fail(Error::Kind::unsupported,
                 fmt::format("systemd has {} at \"{}\", the container is in {}",
-                            container.unit, group, container.cgroup));
+                            shown(container.unit), shown(group),
+                            shown(container.cgroup)));
+  }
+  if (!is_its_own(container, group)) {
+    return fail(Error::Kind::unsupported,
+                fmt::format("{} is not the container's alone: an entry would "
+                            "count for everything in it",
+                            shown(container.unit)));
   }
   return {};
 }
@@ -71,6 +91,10 @@ Result<void> check_kind(const Host& host, const Container& container) {
     return fail(Error::Kind::unsupported,
                 "it is privileged: all devices are granted, and a list would "
                 "take them away");
+  }
+  if (container.rootless) {
+    return fail(Error::Kind::unsupported,
+                "it is rootless: its user wrote the records about it");
   }
   if (container.grants.empty()) {
     return fail(Error::Kind::unsupported, "no node is known to be granted");
@@ -100,17 +124,24 @@ DeviceAllow list_of(const Json& json) {
   return out;
 }
 
-Result<Action::Checked> check_scope(const Host& host, Systemd& systemd,
-                                    Container& container) {
-  TRY_VOID(check_place(host, systemd, container));
+// The scope's list, where there is one: without, an entry would begin one.
+Result<DeviceAllow> list_that_denies(Systemd& systemd,
+                                     const Container& container) {
   const std::string policy = TRY(systemd.device_policy(container.unit));
-  const DeviceAllow listed = TRY(systemd.device_allow(container.unit));
+  DeviceAllow listed = TRY(systemd.device_allow(container.unit));
   if (policy == "auto" && listed.empty()) {
     return fail(Error::Kind::unsupported,
                 fmt::format("systemd denies nothing in {} (DevicePolicy=auto, "
                             "no list): an entry would deny all the rest",
-                            container.unit));
+                            shown(container.unit)));
   }
+  return listed;
+}
+
+Result<Action::Checked> check_scope(const Host& host, Systemd& systemd,
+                                    Container& container) {
+  TRY_VOID(check_place(host, systemd, container));
+  const DeviceAllow listed = TRY(list_that_denies(systemd, container));
   Action::Checked out;
   out.undo.set("list", to_json(listed));
   if (!lists_all(listed, container.grants)) return out;
@@ -133,13 +164,36 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return checked;
 }
 
-Result<void> add(Systemd& systemd, const Container& container) {
+Result<void> take_back(Systemd& systemd, const Container& container,
+                       const DeviceAllow& former) {
   const DeviceAllow listed = TRY(systemd.device_allow(container.unit));
+  const DeviceAllow wanted = taken_back(listed, former, container.grants);
+  if (wanted == listed) return {};
+  if (wanted.empty()) {
+    return fail(Error::Kind::unsupported,
+                fmt::format("the list of {} was empty before; emptying it "
+                            "again could allow everything, so it stays",
+                            container.unit));
+  }
+  return systemd.replace_device_allow(container.unit, wanted);
+}
+
+Result<void> add(const Host& host, Systemd& systemd,
+                 const Container& container) {
+  // Both may have changed since the check.
+  TRY_VOID(check_place(host, systemd, container));
+  const DeviceAllow listed = TRY(list_that_denies(systemd, container));
   TRY_VOID(systemd.add_device_allow(container.unit,
                                     entries_for(listed, container.grants)));
   // systemd says yes before it changes the cgroup, but changes it before it
   // answers anything else.
   const DeviceAllow now = TRY(systemd.device_allow(container.unit));
+  if (!is_alive(host, container)) {
+    // It ended meanwhile: whatever has the unit's name by now may be another
+    // container, which was granted nothing.
+    TRY_VOID(take_back(systemd, container, listed));
+    return has_ended();
+  }
   if (!lists_all(now, container.grants)) {
     return fail(
         Error::Kind::system,
@@ -150,9 +204,10 @@ Result<void> add(Systemd& systemd, const Container& container) {
 
 Result<void> run(const Host& host, const Step& step) {
   const Container container = TRY(container_of(step.arguments));
+  TRY_VOID(check_kind(host, container));
   if (!is_alive(host, container)) return has_ended();
   Systemd systemd = TRY(Systemd::connect(host.self));
-  auto added = add(systemd, container);
+  auto added = add(host, systemd, container);
   if (!added) return explained(host, container, added.error());
   return added;
 }
@@ -208,20 +263,6 @@ Result<std::string> verify(const Host& host, const Step& step) {
     }
     ::nanosleep(&kPause, nullptr);
   }
-}
-
-Result<void> take_back(Systemd& systemd, const Container& container,
-                       const DeviceAllow& former) {
-  const DeviceAllow listed = TRY(systemd.device_allow(container.unit));
-  const DeviceAllow wanted = taken_back(listed, former, container.grants);
-  if (wanted == listed) return {};
-  if (wanted.empty()) {
-    return fail(Error::Kind::unsupported,
-                fmt::format("the list of {} was empty before; emptying it "
-                            "again could allow everything, so it stays",
-                            container.unit));
-  }
-  return systemd.replace_device_allow(container.unit, wanted);
 }
 
 Result<void> undo(const Host& host, const Step& step, const Json& undo) {

@@ -156,6 +156,50 @@ TEST_F(RestoreAccess, AnotherPlaceIsRefused) {
   expect_refused("no longer in the cgroup");
 }
 
+// Whatever else lies in the unit would get the nodes as well.
+TEST_F(RestoreAccess, AUnitThatIsSharedIsRefused) {
+  if (::geteuid() != 0 || !real_cgroup()) {
+    GTEST_SKIP() << "needs root and a device cgroup (v1)";
+  }
+  const std::string shared = container_.cgroup;
+  const std::string inner = folder_ + "/inner";
+  ASSERT_EQ(::mkdir(inner.c_str(), 0755), 0);
+  std::ofstream(inner + "/cgroup.procs") << pid_;
+  place(cgroup_of(pid_));
+  scope_.group = shared;
+  begin();
+  container_.id = "web";
+  expect_refused("not the container's alone");
+  EXPECT_FALSE(restore_access().run(host(), step()));
+  EXPECT_EQ(list(), (DeviceAllow{{"/dev/char/1:3", "rwm"}}));
+  // A container may move its process deeper; its name tells the unit.
+  container_.id = "0123";
+  EXPECT_TRUE(restore_access().check(host(), step()));
+  end();
+  for (int i = 0; i < 100 && ::rmdir(inner.c_str()) != 0; ++i) ::usleep(5000);
+}
+
+TEST_F(RestoreAccess, NothingIsGivenByTheRecordsOfAUser) {
+  begin();
+  container_.rootless = true;
+  expect_refused("rootless");
+  EXPECT_FALSE(restore_access().run(host(), step()));
+  EXPECT_EQ(list(), (DeviceAllow{{"/dev/char/1:3", "rwm"}}));
+}
+
+// What held at the check may not hold any more.
+TEST_F(RestoreAccess, RunLooksAgainAtPlaceAndPolicy) {
+  scope_.policy = "auto";
+  scope_.allow.clear();
+  begin();
+  const auto run = restore_access().run(host(), step());
+  ASSERT_FALSE(run);
+  EXPECT_NE(run.error().text.find("deny all the rest"), std::string::npos);
+  EXPECT_TRUE(list().empty());
+  container_.cgroup += "/elsewhere";
+  EXPECT_FALSE(restore_access().run(host(), step()));
+}
+
 TEST_F(RestoreAccess, ASystemdThatOnlySaysYesIsNotBelieved) {
   scope_.quirk = Quirk::deaf;
   begin();

@@ -31,10 +31,10 @@ std::string together(const std::string& one, const std::string& other) {
   return out;
 }
 
-bool is_granted(const std::vector<Grant>& grants, const std::string& name) {
-  return std::ranges::any_of(grants, [&name](const Grant& grant) {
-    return entry_name(grant) == name;
-  });
+const std::string* granted_access(const std::vector<Grant>& grants,
+                                  const std::string& name) {
+  const auto found = std::ranges::find(grants, name, entry_name);
+  return found == grants.end() ? nullptr : &found->access;
 }
 
 }  // namespace
@@ -60,11 +60,14 @@ DeviceAllow taken_back(const DeviceAllow& listed, const DeviceAllow& former,
                        const std::vector<Grant>& grants) {
   DeviceAllow out;
   for (const auto& [node, access] : listed) {
-    if (!is_granted(grants, node)) {
+    const std::string before = listed_access(former, node);
+    const std::string* granted = granted_access(grants, node);
+    // What is not as we left it is somebody else's by now.
+    if (granted == nullptr ||
+        together(access, "") != together(before, *granted)) {
       out.emplace_back(node, access);
       continue;
     }
-    const std::string before = listed_access(former, node);
     if (!before.empty()) out.emplace_back(node, before);
   }
   return out;

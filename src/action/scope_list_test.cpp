@@ -46,5 +46,21 @@ TEST(ScopeList, TakesBackWhatWasAddedAndNothingElse) {
   EXPECT_EQ(taken_back(entries_for({}, kGrants), {}, kGrants), DeviceAllow{});
 }
 
+// An update of the runtime's may have put an entry in our entry's place.
+TEST(ScopeList, LeavesWhatSomebodyElseHasSetMeanwhile) {
+  const DeviceAllow now = {{"/dev/char/195:0", "rwm"},
+                           {"/dev/char/195:255", "r"}};
+  EXPECT_EQ(taken_back(now, {}, kGrants),
+            (DeviceAllow{{"/dev/char/195:0", "rwm"}}));
+}
+
+TEST(ScopeList, AWiderEntryOfAnothersIsNotNarrowed) {
+  const DeviceAllow listed = {{"char-195", "rwm"}};
+  EXPECT_FALSE(lists_all(listed, kGrants));
+  DeviceAllow now = entries_for(listed, kGrants);
+  now.push_back(listed[0]);
+  EXPECT_EQ(taken_back(now, listed, kGrants), listed);
+}
+
 }  // namespace
 }  // namespace gpuward

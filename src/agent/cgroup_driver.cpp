@@ -16,6 +16,9 @@ namespace {
 constexpr std::string_view kWhat = "switch to the cgroupfs driver";
 constexpr std::string_view kCgroupfs = "cgroupfs";
 constexpr std::string_view kSystemd = "systemd";
+constexpr std::string_view kMakeAnew =
+    "make the containers anew: those that exist keep the driver under which "
+    "they were made";
 // Sorts after what packages and the NVIDIA toolkit put there.
 constexpr std::string_view kCrioDropIn = "99-gpuward-cgroup-manager.conf";
 constexpr std::string_view kCrioText =
@@ -84,6 +87,13 @@ Result<Changes> change_docker(const ConfigFiles& files,
                               const Drivers& drivers) {
   Changes out;
   TRY_VOID(check_no_flag(drivers.front()));
+  if (const auto unit = docker_exec_opt_file(files.root())) {
+    return fail(Error::Kind::unsupported,
+                *unit +
+                    " gives dockerd an --exec-opt, and dockerd does not start "
+                    "where its file has \"exec-opts\" as well: add --exec-opt "
+                    "native.cgroupdriver=cgroupfs there, units are not edited");
+  }
   const std::string path = docker_config_file(files.root());
   FileText before = TRY(text_of(files, out, path));
   auto after = set_exec_option(before ? *before : std::string(),
@@ -194,7 +204,10 @@ void consider(CgroupDriverPlan& out, const ConfigFiles& files,
   const Drivers drivers = runtime.read(files);
   const auto unknown = std::ranges::find(drivers, "", &CgroupDriver::driver);
   if (unknown != drivers.end()) {
-    refuse(out, runtime.name, in_words(*unknown));
+    const std::string& handler = unknown->handler;
+    refuse(out, runtime.name,
+           fmt::format("which driver it uses{} is not known: {}",
+                       handler.empty() ? "" : " for " + handler, unknown->why));
     return;
   }
   if (std::ranges::none_of(drivers, is_systemd)) {
@@ -242,6 +255,11 @@ CgroupDriverPlan plan_cgroup_driver(const ConfigFiles& files) {
   CgroupDriverPlan out;
   for (const Runtime& runtime : kRuntimes) consider(out, files, runtime);
   add_warnings(out, files);
+  if (out.as_it_is.empty() && out.plan == Plan{}) {
+    out.as_it_is.emplace_back(
+        "there is no Docker, no CRI-O and no containerd with CRI here whose "
+        "driver could be changed");
+  }
   if (out.plan.steps.empty()) return out;
   if (const auto why = why_the_kubelet_forbids_it(files)) {
     CgroupDriverPlan refused;
@@ -250,9 +268,7 @@ CgroupDriverPlan plan_cgroup_driver(const ConfigFiles& files) {
     refuse(refused, "the runtimes", *why);
     return refused;
   }
-  out.then.emplace_back(
-      "make the containers anew: those that exist keep the driver under which "
-      "they were made");
+  out.then.emplace_back(kMakeAnew);
   return out;
 }
 
@@ -317,6 +333,28 @@ Result<void> plan_take_back(CgroupDriverPlan& out, const Host& host,
   return {};
 }
 
+const Runtime& runtime_of(const Root& root, std::string_view path) {
+  const std::string_view name = path == docker_config_file(root) ? "docker"
+                                : path.starts_with(kCrioDropIns) ? "cri-o"
+                                                                 : "containerd";
+  return *std::ranges::find(kRuntimes, name, &Runtime::name);
+}
+
+std::vector<std::string> then_after_undo(const Root& root,
+                                         const Changes& changes) {
+  std::vector<std::string> out;
+  for (const auto& change : changes) {
+    for (std::string& line :
+         runtime_of(root, change.path).then(ConfigFiles(root))) {
+      if (std::ranges::find(out, line) == out.end()) {
+        out.push_back(std::move(line));
+      }
+    }
+  }
+  out.emplace_back(kMakeAnew);
+  return out;
+}
+
 }  // namespace
 
 CgroupDriverPlan plan_cgroup_driver_undo(
@@ -329,10 +367,13 @@ CgroupDriverPlan plan_cgroup_driver_undo(
           {Subject{}, "take back the cgroupfs driver", done.error().text});
     }
   }
+  if (out.plan == Plan{}) {
+    out.as_it_is.emplace_back(
+        "there is nothing to take back: gpuward made no such edit here, or has "
+        "taken it back");
+  }
   if (out.plan.steps.empty()) return out;
-  out.then = {
-      "restart the runtimes whose files were changed, and make their "
-      "containers anew"};
+  out.then = then_after_undo(host.evidence, out.changes);
   return out;
 }
 

@@ -262,6 +262,52 @@ TEST(CgroupDriver, UndoShowsWhatSomebodyChangedSince) {
   EXPECT_NE(why(undo).find("@@ -2,3 +2,5 @@"), std::string::npos) << why(undo);
 }
 
+// dockerd ends with "specified both as a flag and in the configuration file".
+TEST(CgroupDriver, AnExecOptInDockersUnitIsNotDoubled) {
+  Node node;
+  node.docker_on_v2();
+  node.tree.file("/etc/systemd/system/docker.service",
+                 "[Service]\nExecStart=/usr/bin/dockerd --exec-opt a=b\n");
+  EXPECT_TRUE(node.plan().plan.steps.empty());
+  EXPECT_NE(why(node.plan()).find("docker.service gives dockerd an --exec-opt"),
+            std::string::npos)
+      << why(node.plan());
+}
+
+TEST(CgroupDriver, ContainerdsUnitNamesItsFile) {
+  Node node;
+  node.tree.file("/usr/bin/containerd", "")
+      .file("/etc/systemd/system/containerd.service",
+            "[Service]\nExecStart=/usr/bin/containerd --config /srv/c.toml\n")
+      .file("/srv/c.toml", kOptions + "SystemdCgroup = true\n");
+  const CgroupDriverPlan plan = node.plan();
+  ASSERT_EQ(plan.changes.size(), 1u) << why(plan);
+  EXPECT_EQ(plan.changes[0].path, "/srv/c.toml");
+}
+
+TEST(CgroupDriver, UndoNamesWhatToRestart) {
+  Node node;
+  node.docker_on_v2();
+  node.containerd(kOptions + "SystemdCgroup = true\n");
+  node.tree.file("/usr/bin/crio", "");
+  const CgroupDriverPlan plan = node.plan();
+  ASSERT_EQ(plan.plan.steps.size(), 3u) << why(plan);
+  node.carry_out(plan.plan);
+  const CgroupDriverPlan undo =
+      plan_cgroup_driver_undo(node.host(), ledger_of(plan.plan));
+  for (const char* service : {"docker", "containerd", "crio"}) {
+    EXPECT_TRUE(says(undo.then, std::string("systemctl restart ") + service))
+        << service;
+  }
+}
+
+TEST(CgroupDriver, NothingHereIsSaid) {
+  const Node node;
+  EXPECT_TRUE(says(node.plan().as_it_is, "whose driver could be changed"));
+  EXPECT_TRUE(says(plan_cgroup_driver_undo(node.host(), {}).as_it_is,
+                   "nothing to take back"));
+}
+
 TEST(CgroupDriver, OnlyWhatWasDoneIsTakenBack) {
   Node node;
   node.docker_on_v2();

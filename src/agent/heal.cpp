@@ -12,8 +12,8 @@
 #include "action/engine.h"
 #include "action/why_not.h"
 #include "agent/repair.h"
+#include "agent/systemd_watch.h"
 #include "evidence/containers/look.h"
-#include "host/systemd.h"
 #include "host/task.h"
 #include "plan/plan_containers.h"
 
@@ -22,11 +22,14 @@ namespace {
 
 constexpr int kSweepTimer = 40;
 constexpr int kSettleTimer = 41;
-constexpr int kConnectTimer = 42;
+constexpr int kDueTimer = 42;
+constexpr int kSystemdTimers = 43;  // two of them
+// So many containers are looked at and healed before anything else has its
+// turn: signals, and those that lost their GPU meanwhile.
+constexpr size_t kAtOnce = 8;
+constexpr Millis kSlowLook = 300ms;
 // A scope is announced before its runtime has written its records.
 constexpr Millis kFirstLooks[] = {30ms, 120ms, 400ms, 1500ms};
-constexpr Millis kReconnect = 100ms;
-constexpr Millis kReconnectSlowly = 5s;
 
 bool is_lost(const Container& container) {
   return access_now(container) == NodeAccess::Now::denied;
@@ -61,8 +64,9 @@ struct Healer::Inside {
   Loop& loop;
   Settings settings;
   Tell tell_;
-  std::optional<Systemd> systemd;
-  bool told_of_systemd = false;
+  SystemdWatch systemd{host, loop, kSystemdTimers, heard()};
+  std::set<std::string> due;   // containers to be looked at, by id
+  std::set<std::string> slow;  // of them, whose last look took long
   std::vector<Container> known;
   std::set<std::string> changed;  // units, until they have settled
   size_t first_looks = 0;         // of kFirstLooks, that have taken place
@@ -99,57 +103,30 @@ struct Healer::Inside {
 
   // systemd
 
-  void connect() {
-    if (host.simulated || !host.evidence.is_machine()) return;
-    auto bus = Systemd::connect(host.self);
-    Result<void> subscribed = {};
-    if (bus) {
-      systemd = std::move(*bus);
-      subscribed = systemd->subscribe(
-          {.reloading = [this](bool begins) { on_reloading(begins); },
-           .unit_new = [this](const std::string& unit) { on_scope(unit); },
-           .unit_removed = [this](const std::string& unit) { on_scope(unit); },
-           .unit_changed =
-               [this](const std::string& unit) { on_scope(unit); }});
-    }
-    if (!bus || !subscribed) {
-      const Error& why = bus ? subscribed.error() : bus.error();
-      systemd.reset();
-      if (!std::exchange(told_of_systemd, true)) {
-        tell(HealEvent::Kind::systemd,
-             fmt::format("systemd tells nothing ({}): looking every {}",
-                         why.text, to_words(settings.sweep)));
-      }
-      set_timer(kConnectTimer, kReconnectSlowly, &Inside::connect);
-      return;
-    }
-    told_of_systemd = false;
-    if (!loop.on_readable(systemd->fd(), [this] { on_bus(); })) loop.end();
-  }
-
-  void on_bus() {
-    const int fd = systemd->fd();
-    if (systemd->process()) return;
-    // A daemon-reexec hangs up on everybody, and applies all lists anew.
-    loop.remove(fd);
-    systemd.reset();
-    look_at_known();
-    set_timer(kConnectTimer, kReconnect, &Inside::reconnect);
-  }
-
-  void reconnect() {
-    connect();
-    look_at_known();
-  }
-
-  void on_reloading(bool begins) {
-    if (begins) return;
-    tell(HealEvent::Kind::systemd, "systemd has reloaded");
-    look_at_known();
+  SystemdWatch::Heard heard() {
+    return {.reloaded =
+                [this] {
+                  tell(HealEvent::Kind::systemd, "systemd has reloaded");
+                  look_at_all();
+                },
+            .missed = [this] { look_at_all(); },
+            .scope = [this](const std::string& unit) { on_scope(unit); },
+            .written =
+                [this](const std::set<std::string>& units) {
+                  look_at([&units](const Container& one) {
+                    return units.contains(one.unit);
+                  });
+                },
+            .lost =
+                [this](const std::string& why) {
+                  tell(HealEvent::Kind::systemd,
+                       fmt::format("systemd tells less than it should ({}): "
+                                   "looking every {}",
+                                   why, to_words(settings.sweep)));
+                }};
   }
 
   void on_scope(const std::string& unit) {
-    if (!unit.ends_with(".scope")) return;
     changed.insert(unit);
     first_looks = 0;
     set_timer(kSettleTimer, kFirstLooks[0], &Inside::settle);
@@ -162,8 +139,9 @@ struct Healer::Inside {
                  known.end();
         });
     if (all_known) {
+      look_at(
+          [this](const Container& one) { return changed.contains(one.unit); });
       changed.clear();
-      look_at_known();
       return;
     }
     sweep_now();
@@ -176,28 +154,69 @@ struct Healer::Inside {
 
   // Looking
 
-  void look_at_known() {
+  void look_at_all() {
+    look_at([](const Container&) { return true; });
+  }
+
+  // At once, and not here: ten reloads on the bus are one look.
+  void look_at(const std::function<bool(const Container&)>& wanted) {
+    for (const Container& container : known) {
+      if (wanted(container)) due.insert(container.id);
+    }
+    if (!due.empty()) set_timer(kDueTimer, 0ms, &Inside::look_at_due);
+  }
+
+  // Those whose looks take long (a file system in them that does not answer)
+  // come last and one by one: they are not to keep the others waiting.
+  std::set<std::string> next_due() const {
+    std::set<std::string> next;
+    for (const std::string& id : due) {
+      if (!slow.contains(id) && next.size() < kAtOnce) next.insert(id);
+    }
+    if (next.empty() && !due.empty()) next.insert(*due.begin());
+    return next;
+  }
+
+  bool is_there_still(Container& container) {
+    const Boot began = BootClock::now();
+    const auto looked = look_again(host, container);
+    if (BootClock::now() - began > kSlowLook) {
+      slow.insert(container.id);
+    } else {
+      slow.erase(container.id);
+    }
+    return looked || looked.error().kind != Error::Kind::gone;
+  }
+
+  void look_at_due() {
+    const std::set<std::string> next = next_due();
     std::vector<Container> still;
     for (Container& container : known) {
-      if (!look_again(host, container)) {
+      if (next.contains(container.id) && !is_there_still(container)) {
         forget(container);
       } else {
         still.push_back(std::move(container));
       }
     }
     known = std::move(still);
-    care_for_all();
+    for (const std::string& id : next) due.erase(id);
+    care_for_those(
+        [&next](const Container& one) { return next.contains(one.id); });
+    if (!due.empty()) set_timer(kDueTimer, 0ms, &Inside::look_at_due);
   }
 
   void forget(const Container& container) {
     tell(HealEvent::Kind::gone, container.label + ": has ended", &container);
     told.erase(container.id);
     heals.erase(container.id);
+    slow.erase(container.id);
   }
 
   void sweep_now() {
     ContainerLook look = look_at_containers(host);
     tell_of_gaps(look.gaps);
+    // A disk that does not answer ends no container.
+    if (!look.is_whole) return;
     std::vector<Container> found = std::move(look.containers);
     for (const Container& one : known) {
       if (std::ranges::find(found, one.id, &Container::id) == found.end()) {
@@ -205,7 +224,8 @@ struct Healer::Inside {
       }
     }
     known = std::move(found);
-    care_for_all();
+    care_for_those([](const Container&) { return true; });
+    if (!due.empty()) set_timer(kDueTimer, 0ms, &Inside::look_at_due);
   }
 
   void tell_of_gaps(const std::vector<Gap>& gaps) {
@@ -227,7 +247,9 @@ struct Healer::Inside {
   // Healing
 
   bool is_left_alone(const Container& container) {
-    std::deque<Boot>& times = heals[container.id];
+    const auto mine = heals.find(container.id);
+    if (mine == heals.end()) return false;
+    std::deque<Boot>& times = mine->second;
     const Boot now = BootClock::now();
     while (!times.empty() && now - times.front() > settings.window) {
       times.pop_front();
@@ -235,17 +257,20 @@ struct Healer::Inside {
     return std::ssize(times) >= settings.most_heals;
   }
 
-  void care_for_all() {
+  void care_for_those(const std::function<bool(const Container&)>& wanted) {
     std::vector<Container> sick;
     for (const Container& one : known) {
-      if (one.grants.empty()) continue;
+      if (one.grants.empty() || !wanted(one)) continue;
+      systemd.add(one.unit);
       const bool needs_care = is_lost(one) || is_at_risk(one);
       if (!needs_care || !settings.heal) {
         tell_once(HealEvent::Kind::seen, one, state_in_words(one));
       } else if (is_left_alone(one)) {
         tell_once(HealEvent::Kind::left, one, why_left_alone(one));
-      } else {
+      } else if (sick.size() < kAtOnce) {
         sick.push_back(one);
+      } else {
+        due.insert(one.id);
       }
     }
     if (!sick.empty()) care_for(sick);
@@ -322,13 +347,23 @@ struct Healer::Inside {
     return Ledger::open_for_acting(host.state_dir, boot_id);
   }
 
+  // The first protection is none; after it, to have to protect again is as
+  // much a sign of somebody who takes it away as to have to heal.
+  void note_heal(const Container& before, const Outcome& outcome) {
+    // systemd may be executing itself anew just now.
+    if (outcome.state == Outcome::State::refused ||
+        outcome.state == Outcome::State::already) {
+      return;
+    }
+    const bool first = heals.try_emplace(before.id).second;
+    if (first && !is_lost(before)) return;
+    heals[before.id].push_back(BootClock::now());
+  }
+
   void ended(const Outcome& outcome, const std::vector<Container>& sick) {
     const Container* before = find(sick, outcome.step.subject);
     if (before == nullptr) return;
-    // A refusal is no heal: systemd may be executing itself anew just now.
-    if (is_lost(*before) && outcome.state != Outcome::State::refused) {
-      heals[before->id].push_back(BootClock::now());
-    }
+    note_heal(*before, outcome);
     const auto mine = std::ranges::find(known, before->id, &Container::id);
     const bool looked = mine != known.end() && look_again(host, *mine);
     // For what no list of systemd's prevents (a legacy container and updates)
@@ -367,8 +402,8 @@ Result<void> Healer::start() {
       return fail(Error::Kind::denied, *why);
     }
   }
-  inside_->connect();
   inside_->sweep();
+  inside_->systemd.start();
   return {};
 }
 

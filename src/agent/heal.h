@@ -4,6 +4,7 @@
 //
 //   systemd has reloaded       → every container that it hit
 //   a scope is new or changed  → that container
+//   properties of it were set  → that container (docker update)
 //   every ten seconds          → all, for what sends no signal (cgroupfs)
 //
 // Without `apply` it says what it would do. A container whose access is taken

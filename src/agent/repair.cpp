@@ -19,10 +19,6 @@ constexpr std::string_view kRevoked = "container-gpu-access-revoked";
 constexpr std::string_view kAtRisk = "container-gpu-access-at-risk";
 constexpr std::string_view kLinks = "dev-char-links-missing";
 
-bool has_repair(std::string_view id) {
-  return id == kRevoked || id == kAtRisk || id == kLinks;
-}
-
 // Fewer characters of an id say too little.
 constexpr size_t kShortestId = 4;
 
@@ -122,7 +118,6 @@ class Repair {
     if (std::ranges::find(out_.findings, finding) != out_.findings.end()) {
       return;
     }
-    // A container that is only known from a log is nobody's to repair.
     if (!has_repair(finding.id)) {
       if (std::ranges::find(out_.left, finding.id) == out_.left.end()) {
         out_.left.push_back(finding.id);
@@ -195,12 +190,22 @@ class Repair {
   RepairPlan out_;
 };
 
+// Empty where nothing was ever done here.
+Result<std::vector<LedgerEntry>> all_entries(const Host& host) {
+  constexpr size_t kAll = 10000;
+  auto ledger = Ledger::open_for_reading(host.state_dir);
+  if (ledger) return ledger->entries(kAll);
+  if (ledger.error().kind == Error::Kind::not_found) return {};
+  if (ledger.error().kind == Error::Kind::denied) {
+    return wrap(std::move(ledger).error(), "only root may read what was done");
+  }
+  return std::unexpected(ledger.error());
+}
+
 Result<RepairPlan> plan_edit(const Host& host, bool undo) {
   CgroupDriverPlan planned;
   if (undo) {
-    Ledger ledger = TRY(Ledger::open_for_reading(host.state_dir));
-    constexpr size_t kAll = 10000;
-    planned = plan_cgroup_driver_undo(host, TRY(ledger.entries(kAll)));
+    planned = plan_cgroup_driver_undo(host, TRY(all_entries(host)));
   } else {
     planned = plan_cgroup_driver(ConfigFiles(host.evidence));
   }
@@ -214,6 +219,10 @@ Result<RepairPlan> plan_edit(const Host& host, bool undo) {
 }
 
 }  // namespace
+
+bool has_repair(std::string_view id) {
+  return id == kRevoked || id == kAtRisk || id == kLinks;
+}
 
 Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
                                const RepairWish& wish) {

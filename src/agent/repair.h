@@ -40,6 +40,11 @@ struct RepairPlan {
   std::vector<std::string> unknown;
 };
 
+// Whether a plan can come of the finding: those whose remedy in the catalogue
+// has "applies_by: repair".
+bool has_repair(std::string_view id);
+
+// Error::malformed for wishes that make no sense together;
 // Error::not_found, with what there is, for a target that is neither;
 // Error::unsupported where not all containers could be looked at.
 Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <vector>
 
 namespace gpuward {
 namespace {
 
 using Library = nlohmann::ordered_json;
 
-// Deeper input is refused: conversion recurses.
-constexpr int kMaxDepth = 100;
+// Deeper input is refused: writing recurses.
+constexpr size_t kMaxDepth = 100;
 
 Library to_library(const Json& value) {
   if (value.is_bool()) return value.as_bool();
@@ -39,26 +41,102 @@ Json from_unsigned(uint64_t value) {
   return Json(static_cast<int64_t>(value));
 }
 
-Json from_library(const Library& value) {
-  if (value.is_boolean()) return value.get<bool>();
-  if (value.is_number_unsigned()) return from_unsigned(value.get<uint64_t>());
-  if (value.is_number_integer()) return value.get<int64_t>();
-  if (value.is_number_float()) return value.get<double>();
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_array()) {
-    Json::Array out;
-    for (const Library& item : value) out.push_back(from_library(item));
-    return out;
+// Where a key comes twice the last value counts, in the first one's place.
+void keep_last(Json::Object& members) {
+  std::unordered_map<std::string_view, size_t> first;
+  std::vector<size_t> place(members.size());
+  size_t kept = 0;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const auto [at, is_new] = first.try_emplace(members[i].first, kept);
+    place[i] = at->second;
+    if (is_new) ++kept;
   }
-  if (value.is_object()) {
-    Json::Object out;
-    for (const auto& [key, item] : value.items()) {
-      out.emplace_back(key, from_library(item));
+  if (kept == members.size()) return;
+  Json::Object out;
+  out.reserve(kept);
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (place[i] == out.size()) {
+      out.push_back(std::move(members[i]));
+    } else {
+      out[place[i]].second = std::move(members[i].second);
     }
-    return out;
   }
-  return {};
+  members = std::move(out);
 }
+
+// Makes values as they are read. The library's own tree looks a key up among
+// all that are there, one by one: an object with 100 000 keys (a file of 1 MB,
+// which may be anybody's) took it a minute.
+class Builder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return put({}); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(int64_t value) override { return put(value); }
+  bool number_unsigned(uint64_t value) override {
+    return put(from_unsigned(value));
+  }
+  bool number_float(double value, const std::string&) override {
+    return put(value);
+  }
+  bool string(std::string& value) override { return put(std::move(value)); }
+  bool binary(nlohmann::json::binary_t&) override { return false; }
+  bool start_object(size_t) override { return open(true); }
+  bool start_array(size_t) override { return open(false); }
+  bool key(std::string& name) override {
+    open_.back().members.emplace_back(std::move(name), Json());
+    return true;
+  }
+  bool end_object() override {
+    Open done = close();
+    keep_last(done.members);
+    return put(std::move(done.members));
+  }
+  bool end_array() override { return put(close().items); }
+  bool parse_error(size_t, const std::string&,
+                   const nlohmann::detail::exception& why) override {
+    error_ = why.what();
+    return false;
+  }
+
+  Json take() { return std::move(value_); }
+  const std::string& error() const { return error_; }
+
+ private:
+  // What is not at its end yet.
+  struct Open {
+    bool is_object = false;
+    Json::Object members;
+    Json::Array items;
+  };
+
+  bool open(bool is_object) {
+    if (open_.size() >= kMaxDepth) {
+      error_ = "nested too deeply";
+      return false;
+    }
+    open_.push_back({is_object, {}, {}});
+    return true;
+  }
+  Open close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    return done;
+  }
+  bool put(Json value) {
+    if (open_.empty()) {
+      value_ = std::move(value);
+    } else if (open_.back().is_object) {
+      open_.back().members.back().second = std::move(value);
+    } else {
+      open_.back().items.push_back(std::move(value));
+    }
+    return true;
+  }
+
+  std::vector<Open> open_;
+  Json value_;
+  std::string error_;
+};
 
 const Json& null_value() {
   static const Json kNull;
@@ -131,19 +209,13 @@ std::string Json::dump(int indent) const {
 }
 
 Result<Json> Json::parse(std::string_view text) {
-  bool too_deep = false;
-  const auto watch_depth = [&too_deep](int depth, Library::parse_event_t,
-                                       Library&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
+  Builder builder;
   try {
-    const Library value = Library::parse(text, watch_depth);
-    if (too_deep) return fail(Error::Kind::malformed, "nested too deeply");
-    return from_library(value);
-  } catch (const Library::exception& error) {
+    if (nlohmann::json::sax_parse(text, &builder)) return builder.take();
+  } catch (const nlohmann::json::exception& error) {
     return fail(Error::Kind::malformed, error.what());
   }
+  return fail(Error::Kind::malformed, builder.error());
 }
 
 }  // namespace gpuward

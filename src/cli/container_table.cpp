@@ -16,8 +16,9 @@ using Now = NodeAccess::Now;
 std::string now_in_words(const Container& container) {
   if (container.privileged) return "all devices";
   if (container.grants.empty()) return "none given";
-  if (container.frozen) return "paused";
-  return std::string(name_of(access_now(container)));
+  const Now now = access_now(container);
+  if (container.frozen && now == Now::unknown) return "paused";
+  return std::string(name_of(now));
 }
 
 std::string_view lasts_in_words(const Container& container) {
@@ -63,6 +64,7 @@ Colour colour_of(const Container& container) {
 
 std::vector<std::string> reasons(const Container& container) {
   std::vector<std::string> out;
+  if (container.frozen) out.emplace_back("it is paused");
   if (access_now(container) == Now::denied) {
     const std::string who = who_denies(container);
     out.push_back(who.empty() ? "who denies it could not be read" : who);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "cli/options.h"
 #include "cli/report.h"
@@ -20,55 +21,98 @@ namespace {
 constexpr Millis kLongest = 1h;
 
 struct Pile {
-  State state;
+  std::vector<State> states;  // one for each machine
+  std::vector<std::string> names;
   std::vector<Gap> gaps;
   int64_t lines = 0;
-  int read = 0;
+  int64_t read = 0;     // files
   bool failed = false;  // something named could not be read at all
 };
 
-std::string progress_text(const std::string& path, int64_t done,
-                          int64_t total) {
-  if (total <= 0) return fmt::format("{}: {} MB", path, done >> 20);
-  return fmt::format("{}: {} of {} MB", path, done >> 20, total >> 20);
+State& state_of(Pile& pile, size_t machine) {
+  if (pile.states.size() <= machine) pile.states.resize(machine + 1);
+  return pile.states[machine];
+}
+
+std::string progress_text(const std::string& path, int64_t done, int64_t total,
+                          int64_t files) {
+  std::string text = fmt::format("{}: {} ", path, done >> 20);
+  if (total > 0) text += fmt::format("of {} ", total >> 20);
+  text += "MB";
+  if (files > 0) {
+    text += fmt::format(", {} file{} before", files, files == 1 ? "" : "s");
+  }
+  return text;
+}
+
+// Often enough to be seen moving, seldom enough to cost nothing.
+class Progress {
+ public:
+  void show(const std::string& path, int64_t done, int64_t total,
+            int64_t files) {
+    constexpr Millis kBetween = 100ms;
+    const Boot now = BootClock::now();
+    if (now - shown_ < kBetween) return;
+    shown_ = now;
+    line_.show(progress_text(path, done, total, files));
+  }
+  void clear() { line_.clear(); }
+
+ private:
+  WaitLine line_;
+  Boot shown_ = BootClock::now();
+};
+
+void take(Pile& pile, const Result<LogSummary>& summary) {
+  if (!summary) {
+    complain(summary.error().text);
+    pile.gaps.push_back({"log", summary.error().text});
+    pile.failed = true;
+    return;
+  }
+  pile.read += summary->files;
+  pile.lines += summary->lines;
+  pile.gaps.insert(pile.gaps.end(), summary->gaps.begin(), summary->gaps.end());
 }
 
 void read_logs(const DoctorOptions& options, const Catalogue& catalogue,
                Pile& pile) {
-  const auto literals = catalogue.patterns.literals();
-  LogReader reader(literals);
-  WaitLine line;
+  LogReader reader(catalogue.patterns.literals(),
+                   [&](size_t machine, const Evidence& evidence) {
+                     fold(catalogue, state_of(pile, machine), evidence);
+                   });
+  Progress progress;
   for (const std::string& path : options.logs) {
     LogOptions how;
     how.now = wall_now();
     how.deadline = BootClock::now() + kLongest;
+    how.only_one = options.logs.size() == 1;
     how.progress = [&](int64_t done, int64_t total) {
-      line.show(progress_text(path, done, total));
+      progress.show(path, done, total, pile.read);
     };
-    const auto summary = reader.read(path, how, [&](const Evidence& evidence) {
-      fold(catalogue, pile.state, evidence);
-    });
-    line.clear();
-    if (!summary) {
-      complain(summary.error().text);
-      pile.gaps.push_back({"log", summary.error().text});
-      pile.failed = true;
-      continue;
-    }
-    ++pile.read;
-    pile.lines += summary->lines;
-    pile.gaps.insert(pile.gaps.end(), summary->gaps.begin(),
-                     summary->gaps.end());
+    const auto summary = reader.read(path, how);
+    progress.clear();
+    take(pile, summary);
   }
-  for (const Evidence& fact : reader.facts()) fold(catalogue, pile.state, fact);
+  const auto gaps = reader.finish();
+  pile.gaps.insert(pile.gaps.end(), gaps.begin(), gaps.end());
+  size_t machine = 0;
+  for (const LogReader::Machine& one : reader.machines()) {
+    State& state = state_of(pile, machine++);
+    pile.names.push_back(one.name);
+    for (const Evidence& fact : one.facts) fold(catalogue, state, fact);
+  }
 }
 
 // What the person at the keyboard says outranks what was read, so it is folded
-// last.
+// last. Of several machines it is said of each.
 Result<void> add_given(const DoctorOptions& options, const Catalogue& catalogue,
                        Pile& pile) {
+  state_of(pile, 0);
+  pile.names.resize(pile.states.size());
   for (const std::string& text : options.facts) {
-    fold(catalogue, pile.state, TRY(given_fact(text)));
+    const Evidence fact = TRY(given_fact(text));
+    for (State& state : pile.states) fold(catalogue, state, fact);
   }
   return {};
 }
@@ -89,19 +133,80 @@ bool is_of_any_machine(std::string_view key) {
 }
 
 // Text that is of something else passes no check.
-bool says_nothing(const Pile& pile) {
-  return pile.read > 0 && pile.state.hits.empty() &&
-         std::ranges::all_of(pile.state.facts, [](const auto& fact) {
+bool says_nothing(const Pile& pile, const State& state) {
+  return pile.read > 0 && state.hits.empty() &&
+         std::ranges::all_of(state.facts, [](const auto& fact) {
            return is_of_any_machine(fact.first);
          });
 }
 
-Patient patient_of(const DoctorOptions& options, const Pile& pile) {
-  Patient patient;
-  patient.name = options.logs.empty()
-                     ? "given facts"
-                     : fmt::format("{} log{}, {} lines", pile.read,
-                                   pile.read == 1 ? "" : "s", pile.lines);
+Diagnosis diagnose(const Catalogue& catalogue, const Pile& pile,
+                   const State& state) {
+  Diagnosis diagnosis = conclude(catalogue, state, pile.gaps, wall_now());
+  if (says_nothing(pile, state)) {
+    diagnosis.checks.passed = 0;
+    diagnosis.checks.unknown.push_back(
+        {"log",
+         fmt::format("nothing in {} line{} spoke of GPUs", pile.lines,
+                     pile.lines == 1 ? "" : "s"),
+         true});
+  }
+  return diagnosis;
+}
+
+void put_on_host(Finding& finding, const std::string& host) {
+  finding.host = host;
+  const auto kind = finding.subject.kind;
+  const bool whole =
+      kind == Subject::Kind::node || kind == Subject::Kind::fabric;
+  if (whole && finding.subject.name.empty()) finding.subject.name = host;
+}
+
+void append(Diagnosis& all, Diagnosis one, const std::string& host) {
+  for (Finding& finding : one.findings) {
+    put_on_host(finding, host);
+    all.findings.push_back(std::move(finding));
+  }
+  all.checks.passed += one.checks.passed;
+  all.checks.failed += one.checks.failed;
+  for (UnknownCheck& check : one.checks.unknown) {
+    check.why = fmt::format("{}: {}", host, check.why);
+    all.checks.unknown.push_back(std::move(check));
+  }
+}
+
+// Each machine by itself; the worst finding of all comes first, those of one
+// machine stay in their order.
+Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
+  if (pile.states.size() == 1) {
+    return diagnose(catalogue, pile, pile.states.front());
+  }
+  Diagnosis all;
+  for (size_t i = 0; i < pile.states.size(); ++i) {
+    const std::string host =
+        pile.names[i].empty() ? "a machine without a name" : pile.names[i];
+    append(all, diagnose(catalogue, pile, pile.states[i]), host);
+  }
+  std::ranges::stable_sort(
+      all.findings, std::greater<>(), [](const Finding& finding) {
+        const bool fault = finding.severity == Severity::fault;
+        return std::pair(finding.severity,
+                         fault ? finding.confidence : Confidence::possible);
+      });
+  return all;
+}
+
+std::string in_words(const Pile& pile) {
+  std::string words = fmt::format("{} log{}, {} lines", pile.read,
+                                  pile.read == 1 ? "" : "s", pile.lines);
+  if (pile.states.size() > 1) {
+    words += fmt::format(", {} machines", pile.states.size());
+  }
+  return words;
+}
+
+// What is said of the one machine there is.
+void describe(const State& state, Patient& patient) {
   struct Row {
     std::string_view key;
     std::string_view before;
@@ -113,13 +218,29 @@ Patient patient_of(const DoctorOptions& options, const Pile& pile) {
                                   {fact::kModule, "", " module"},
                                   {fact::kUptimeDays, "up ", " d"}};
   for (const Row& row : kRows) {
-    const std::string value = fact_of(pile.state, row.key);
+    const std::string value = fact_of(state, row.key);
     if (value.empty()) continue;
     patient.about.push_back(std::string(row.before) + value +
                             std::string(row.after));
     patient.host.set(row.key, value);
   }
-  if (patient.host.is_null()) patient.host = Json::object();
+}
+
+Patient patient_of(const DoctorOptions& options, const Pile& pile) {
+  Patient patient;
+  patient.name = options.logs.empty() ? "given facts" : in_words(pile);
+  patient.host = Json::object();
+  if (pile.states.size() == 1) {
+    const std::string& name = pile.names.front();
+    if (!name.empty()) patient.host.set("name", name);
+    describe(pile.states.front(), patient);
+    return patient;
+  }
+  Json names = Json::array();
+  for (const std::string& name : pile.names) {
+    if (!name.empty()) names.push(name);
+  }
+  patient.host.set("machines", std::move(names));
   return patient;
 }
 
@@ -133,15 +254,7 @@ int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue) {
     complain(given.error().text);
     return kWrongUsage;
   }
-  Diagnosis diagnosis = conclude(catalogue, pile.state, pile.gaps, wall_now());
-  if (says_nothing(pile)) {
-    diagnosis.checks.passed = 0;
-    diagnosis.checks.unknown.push_back(
-        {"log",
-         fmt::format("nothing in {} line{} spoke of GPUs", pile.lines,
-                     pile.lines == 1 ? "" : "s"),
-         true});
-  }
+  const Diagnosis diagnosis = diagnose_all(catalogue, pile);
   Patient patient = patient_of(options, pile);
   patient.took = BootClock::now() - started;
   const Screen screen;

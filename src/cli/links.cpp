@@ -299,7 +299,7 @@ int links(const LinksOptions& options) {
   const auto host = open_host(options.common);
   if (!host) {
     complain(host.error().text);
-    return kWarning;
+    return kWrongUsage;
   }
   if (setup->how == Do::it && host->evidence.is_machine() && ::geteuid() != 0) {
     complain(

@@ -78,7 +78,7 @@ void add_common(CLI::App& verb, Common& common) {
 
 void add_driver_root(CLI::App& verb, Common& common) {
   verb.add_option("--driver-root", common.driver_root,
-                  "look for the driver's library only below DIR")
+                  "look for the driver's library and nodes only below DIR")
       ->type_name("DIR");
 }
 
@@ -90,9 +90,10 @@ CLI::App* add_doctor(CLI::App& app, DoctorOptions& options) {
   add_duration(*verb, "--patience", options.patience,
                "how long to wait for the driver at most");
   verb->add_option("--log", options.logs,
-                   "read logs or reports of another machine ('-': standard "
-                   "input); then nothing local is read")
-      ->type_name("FILE");
+                   "read logs or reports of another machine: files, archives, "
+                   "directories ('-': standard input); then nothing local is "
+                   "read")
+      ->type_name("PATH");
   verb->add_option("--fact", options.facts,
                    "what is known of that machine (driver=570.158.01, "
                    "gpu=H20, uptime_days=66)")
@@ -144,9 +145,12 @@ CLI::App* add_repair(CLI::App& app, RepairOptions& options) {
   CLI::App* verb = app.add_subcommand(
       "repair", "the plan for what is wrong; with --apply, carry it out");
   add_common(*verb, options.common);
+  add_driver_root(*verb, options.common);
   verb->add_option("what", options.targets,
-                   "findings (container-gpu-access-revoked) or containers; "
-                   "nothing: all that is wrong and can be repaired")
+                   "findings (container-gpu-access-revoked), containers (by "
+                   "name or id), or runtime-cgroup-driver: the edit that ends "
+                   "the loss for good; nothing: all that is wrong and can be "
+                   "repaired")
       ->type_name("FINDING|CONTAINER");
   verb->add_flag("--apply", options.apply, "do it; else it is only shown");
   verb->add_flag("--restart", options.restart,
@@ -183,6 +187,9 @@ CLI::App* add_links(CLI::App& app, LinksOptions& options) {
                    "have udev make them when the driver binds a GPU");
   create->add_flag("--install-boot-unit", options.install_boot_unit,
                    "have systemd make them at boot, before any runtime");
+  create->footer(
+      "Exit codes: 0 all links are right, 1 something could not be done, 64 "
+      "wrong usage.");
   return verb;
 }
 
@@ -282,23 +289,37 @@ Options chosen(const CLI::App& app, Parsed& parsed) {
   return parsed.sim;
 }
 
-}  // namespace
-
 // CLI11 only says that a verb is missing; this says which one was meant.
-bool is_unknown_verb(const CLI::App& app, const std::string& word) {
+// `path`: "gpuward", "gpuward links".
+bool is_unknown_verb(const CLI::App& app, const std::string& path,
+                     const std::string& word) {
   if (word.starts_with('-')) return false;
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({})) {
     if (verb->get_name() == word) return false;
     verbs.push_back(verb->get_name());
   }
+  if (verbs.empty()) return false;
   std::string text = "no verb '" + printable(word, 100) + "'";
   if (const auto guess = nearest(word, verbs)) {
     text += "; did you mean '" + *guess + "'?";
   }
-  complain(text + " `gpuward --help` shows them");
+  complain(text + " `" + path + " --help` shows them");
   return true;
 }
+
+// Of both levels: `gpuward links create`.
+bool has_unknown_verb(const CLI::App& app,
+                      const std::vector<std::string>& arguments) {
+  if (arguments.size() < 2) return false;
+  const std::string& first = arguments[1];
+  if (is_unknown_verb(app, "gpuward", first)) return true;
+  if (arguments.size() < 3 || first.starts_with('-')) return false;
+  return is_unknown_verb(*app.get_subcommand(first), "gpuward " + first,
+                         arguments[2]);
+}
+
+}  // namespace
 
 Options parse(int argc, char** argv) {
   Parsed parsed;
@@ -306,7 +327,6 @@ Options parse(int argc, char** argv) {
   app.set_version_flag("--version", "gpuward " GPUWARD_VERSION);
   app.set_help_all_flag("--help-all", "help of every verb");
   app.require_subcommand(1);
-  app.footer("gpuward VERB --help says more. " + std::string(kExitCodes));
   add_doctor(app, parsed.doctor);
   add_status(app, parsed.status);
   add_explain(app, parsed.explain);
@@ -317,7 +337,9 @@ Options parse(int argc, char** argv) {
   add_release(app, parsed.release);
   add_catalogue(app, parsed.catalogue);
   add_sim(app, parsed.sim);
-  if (argc > 1 && is_unknown_verb(app, argv[1])) return Done{kWrongUsage};
+  // Last: verbs take over what stands before them.
+  app.footer("gpuward VERB --help says more. " + std::string(kExitCodes));
+  if (has_unknown_verb(app, {argv, argv + argc})) return Done{kWrongUsage};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <iterator>
 
 #include "action/engine.h"
 #include "action/why_not.h"
@@ -120,13 +122,14 @@ Json report_json(const Report& report) {
 
 int exit_code_of(const Report& report, bool asked_by_name) {
   int code = kHealthy;
-  for (const auto* list : {&report.interrupted, &report.outcomes}) {
-    for (const Outcome& one : *list) {
-      if (one.state == State::undone || one.state == State::failed) {
-        return kFault;
-      }
-      if (one.state == State::refused) code = kWarning;
-    }
+  for (const Outcome& one : report.interrupted) {
+    // Undone is as good as finished: the plan was made of what that left.
+    if (one.state == State::failed) return kFault;
+    if (one.state == State::refused) code = kWarning;
+  }
+  for (const Outcome& one : report.outcomes) {
+    if (one.state == State::undone || one.state == State::failed) return kFault;
+    if (one.state == State::refused) code = kWarning;
   }
   const bool refused = !report.repair.plan.refusals.empty() ||
                        (asked_by_name && !report.repair.left.empty());
@@ -134,23 +137,6 @@ int exit_code_of(const Report& report, bool asked_by_name) {
   const bool could_not_tell =
       report.repair.plan.steps.empty() && !report.repair.unknown.empty();
   return code == kHealthy && could_not_tell ? kUnknown : code;
-}
-
-// Carries the plan out; what an earlier run began comes first.
-Result<void> apply(const Host& host, const Screen& screen, bool json,
-                   Report& report) {
-  const std::string boot_id = TRY(boot_id_of(host.self));
-  Ledger ledger = TRY(Ledger::open_for_acting(host.state_dir, boot_id));
-  Watcher watcher;
-  if (!json) {
-    watcher.ended = [&screen](const Outcome& one) {
-      print_outcome(screen, one);
-    };
-  }
-  report.interrupted = TRY(finish_interrupted(host, ledger, watcher));
-  report.outcomes = carry_out(host, ledger, report.repair.plan, watcher);
-  report.applied = true;
-  return {};
 }
 
 // Whether an earlier repair was cut off; what to do about it, in words.
@@ -165,9 +151,42 @@ std::string interrupted_in_words(const Host& host) {
       operations->front().step.text);
 }
 
-bool has_work(const Host& host, const RepairPlan& repair) {
-  return !repair.plan.steps.empty() || !repair.plan.refusals.empty() ||
-         !interrupted_in_words(host).empty();
+// Opens the ledger, which `act` writes; what an earlier run began comes first.
+Result<void> begin_to_act(const Host& host, const Screen& screen, bool json,
+                          Report& report,
+                          const std::function<void(Ledger&, Watcher&)>& act) {
+  if (const auto why = why_not_to_act(host)) {
+    return fail(Error::Kind::denied, *why);
+  }
+  const std::string boot_id = TRY(boot_id_of(host.self));
+  Ledger ledger = TRY(Ledger::open_for_acting(host.state_dir, boot_id));
+  Watcher watcher;
+  if (!json) {
+    watcher.ended = [&screen](const Outcome& one) {
+      print_outcome(screen, one);
+    };
+  }
+  auto finished = TRY(finish_interrupted(host, ledger, watcher));
+  std::ranges::move(finished, std::back_inserter(report.interrupted));
+  report.applied = true;
+  if (act) act(ledger, watcher);
+  return {};
+}
+
+Result<void> apply(const Host& host, const Screen& screen, bool json,
+                   Report& report) {
+  const Plan& plan = report.repair.plan;
+  if (plan.steps.empty() && plan.refusals.empty()) return {};
+  return begin_to_act(
+      host, screen, json, report, [&](Ledger& ledger, Watcher& watcher) {
+        report.outcomes = carry_out(host, ledger, plan, watcher);
+      });
+}
+
+int nothing_was_done(const Report& report, bool json, const Error& error) {
+  if (json) Screen().print(report_json(report).dump(2) + "\n");
+  complain("nothing was done: " + error.text);
+  return kWarning;
 }
 
 int show_or_apply(const RepairOptions& options, const Host& host,
@@ -181,18 +200,18 @@ int show_or_apply(const RepairOptions& options, const Host& host,
       report.repair.left.empty() && report.repair.well.empty() &&
       report.repair.unknown.empty();
   if (nothing && !json) screen.print("nothing is to be repaired here\n");
-  if (options.apply && has_work(host, report.repair)) {
-    const auto why = why_not_to_act(host);
-    const auto applied = why ? fail(Error::Kind::denied, *why)
-                             : apply(host, screen, json, report);
-    if (!applied) {
-      if (json) screen.print(report_json(report).dump(2) + "\n");
-      complain("nothing was done: " + applied.error().text);
-      return kWarning;
-    }
+  if (options.apply) {
+    const auto applied = apply(host, screen, json, report);
+    if (!applied) return nothing_was_done(report, json, applied.error());
   }
   if (json) screen.print(report_json(report).dump(2) + "\n");
   return exit_code_of(report, !options.targets.empty());
+}
+
+int exit_code_of(const Error& planning) {
+  const bool wrong_usage = planning.kind == Error::Kind::not_found ||
+                           planning.kind == Error::Kind::malformed;
+  return wrong_usage ? kWrongUsage : kUnknown;
 }
 
 }  // namespace
@@ -204,16 +223,24 @@ int repair(const RepairOptions& options) {
     complain(catalogue ? host.error().text : catalogue.error().text);
     return catalogue ? kWrongUsage : kUnknown;
   }
+  Report report;
+  // Before the plan, which is made of what this leaves.
+  if (options.apply && !interrupted_in_words(*host).empty()) {
+    const auto finished =
+        begin_to_act(*host, Screen(), options.common.json, report, {});
+    if (!finished) {
+      return nothing_was_done(report, options.common.json, finished.error());
+    }
+  }
   auto planned = plan_repair(*host, *catalogue,
                              {.targets = options.targets,
                               .allow_restart = options.restart,
                               .undo = options.undo});
   if (!planned) {
     complain(planned.error().text);
-    return planned.error().kind == Error::Kind::not_found ? kWrongUsage
-                                                          : kUnknown;
+    return exit_code_of(planned.error());
   }
-  Report report{std::move(*planned), {}, {}, false};
+  report.repair = std::move(*planned);
   return show_or_apply(options, *host, report);
 }
 

@@ -103,6 +103,9 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
       !about.empty() && !is_named) {
     title = about + ": " + title;
   }
+  if (!finding.host.empty() && finding.host != finding.subject.name) {
+    title = finding.host + ": " + title;
+  }
   screen.print(
       fmt::format("\n{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
                   screen.paint(finding.id, Colour::bold), printable(title),

@@ -59,6 +59,8 @@ struct Explains {  // another finding that is only a consequence of this one
   std::string text;
   // Only where the other's evidence did not come before this one's.
   bool later_only = false;
+  // Of other GPUs too: the peers of one that is lost.
+  bool elsewhere = false;
 };
 
 struct ConsequenceRule {
@@ -124,8 +126,6 @@ struct CatalogueFile {
 // Lines of any Xid and SXid; `key` is the number.
 inline constexpr std::string_view kAnyXid = "any-xid";
 inline constexpr std::string_view kAnySxid = "any-sxid";
-// Xids that tell of no damage: an application's own fault, or a consequence.
-bool is_quiet_xid(int xid);
 
 // The files of catalogue/, compiled into the program.
 std::span<const EmbeddedFile> catalogue_files();

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "diagnosis/weigh.h"
+#include "diagnosis/xid_table.h"
 
 namespace gpuward {
 namespace {
@@ -52,9 +53,10 @@ bool repeats(const Found& root, const Found& other) {
 const Explains* explanation(const Found& root, const Found& other) {
   if (root.finding.confidence == Confidence::possible) return nullptr;
   if (root.finding.severity < other.finding.severity) return nullptr;
-  if (!same_place(root.finding.subject, other.finding.subject)) return nullptr;
+  const bool here = same_place(root.finding.subject, other.finding.subject);
   for (const Explains& one : root.fault->explains) {
     if (one.id != other.finding.id) continue;
+    if (!here && !one.elsewhere) return nullptr;
     if (one.later_only && other.order != 0 && other.order < root.order) {
       return nullptr;
     }
@@ -151,42 +153,29 @@ void count_checks(const std::vector<std::vector<Weighed>>& weighed,
   }
 }
 
-bool is_claimed(const Catalogue& catalogue, int xid) {
-  if (is_quiet_xid(xid)) return true;
-  return std::ranges::any_of(catalogue.faults, [&](const Fault& fault) {
-    return std::ranges::find(fault.xids, xid) != fault.xids.end();
-  });
-}
-
-// The driver reported damage that no entry speaks of: not a pass.
+// A number that even the table does not have: not a pass.
 void add_unclaimed_xids(const Catalogue& catalogue, const State& state,
                         Severity worst, Diagnosis& diagnosis) {
   std::string names;
-  for (const auto& [signature, word] :
-       {std::pair(kAnyXid, "Xid"), std::pair(kAnySxid, "SXid")}) {
+  for (const auto& [signature, word, find] :
+       {std::tuple(kAnyXid, "Xid", &find_xid),
+        std::tuple(kAnySxid, "SXid", &find_sxid)}) {
     const auto index = catalogue.signature_index.find(signature);
     if (index == catalogue.signature_index.end()) continue;
     const auto seen = state.keyed.find(index->second);
     if (seen == state.keyed.end()) continue;
-    std::set<int> numbers;
     for (const auto& [key, line] : seen->second) {
       const auto number = to_number<int>(key);
-      if (!number || (signature == kAnyXid && is_claimed(catalogue, *number))) {
-        continue;
-      }
-      numbers.insert(*number);
-    }
-    for (const int number : numbers) {
-      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", word, number);
+      if (!number || find(*number) != nullptr) continue;
+      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", word, *number);
     }
   }
   if (names.empty()) return;
   diagnosis.checks.unknown.push_back(
       {"xid",
-       fmt::format("{} {} in the log, and this catalogue has no entry for {} "
-                   "yet: NVIDIA's Xid catalogue says what it means",
-                   names, names.find(',') == names.npos ? "is" : "are",
-                   names.find(',') == names.npos ? "it" : "them"),
+       fmt::format("{} in the log is not in gpuward's table: NVIDIA's Xid "
+                   "catalogue may have it",
+                   names),
        worst < Severity::fault});
 }
 

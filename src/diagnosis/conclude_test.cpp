@@ -235,23 +235,18 @@ TEST(Conclude, AnOldLineOfALivingGpuIsToldAndChangesNoVerdict) {
   }
 }
 
-TEST(Conclude, AnXidThatNoEntryClaimsIsNotPassed) {
+TEST(Conclude, AnXidThatTheTableDoesNotHaveIsNotPassed) {
   const auto damaged = diagnose(
       {{},
-       {"NVRM: Xid (PCI:0000:3b:00): 48, pid=1, name=x, Double Bit ECC Error",
+       {"NVRM: Xid (PCI:0000:3b:00): 977, pid=1, name=x, something new",
         "NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=x, MMU Fault",
-        "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 30"},
+        "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 39999, Non-fatal, Link 30"},
        {}});
   const auto* check = unknown(damaged, "xid");
   ASSERT_NE(check, nullptr);
   EXPECT_TRUE(check->matters);
-  EXPECT_EQ(check->why.find("Xid 48, SXid 20034 are in the log"), 0u);
+  EXPECT_EQ(check->why.find("Xid 977, SXid 39999 in the log"), 0u);
   EXPECT_EQ(verdict_of(damaged), Verdict::unknown);
-  for (const char* quiet : {"13", "31", "43", "45", "79", "154"}) {
-    const auto diagnosis = diagnose(
-        {{}, {fmt::format("NVRM: Xid (PCI:0000:3b:00): {}, x", quiet)}, {}});
-    EXPECT_EQ(unknown(diagnosis, "xid"), nullptr) << quiet;
-  }
 }
 
 TEST(Conclude, MemoryIsBounded) {

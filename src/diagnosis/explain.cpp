@@ -6,6 +6,11 @@
 #include <cctype>
 
 #include "base/text.h"
+#include "diagnosis/conclude.h"
+#include "diagnosis/explain_xid.h"
+#include "diagnosis/fold.h"
+#include "diagnosis/harmless.h"
+#include "diagnosis/xid_table.h"
 #include "model/facts.h"
 #include "model/nvml_returns.h"
 
@@ -54,56 +59,6 @@ Explanation of_fault(const Fault& fault) {
     out.remedies.back().text = without_blanks(fault, rule.remedy.text);
   }
   out.sources = fault.sources;
-  return out;
-}
-
-std::vector<std::string> faults_of_xid(const Catalogue& catalogue, int xid) {
-  std::vector<std::string> ids;
-  for (const Fault& fault : catalogue.faults) {
-    if (std::ranges::find(fault.xids, xid) != fault.xids.end()) {
-      ids.push_back(fault.id);
-    }
-  }
-  return ids;
-}
-
-Explanation of_xid(const Catalogue& catalogue, int xid) {
-  Explanation out;
-  out.kind = "xid";
-  out.title = fmt::format("Xid {}", xid);
-  out.faults = faults_of_xid(catalogue, xid);
-  for (const std::string& id : out.faults) {
-    const Fault& fault = *catalogue.find(id);
-    out.paragraphs.push_back(fmt::format("{}: {}", id, fault.means));
-    for (const RemedyRule& rule : fault.remedies) {
-      out.remedies.push_back(rule.remedy);
-    }
-  }
-  if (out.faults.empty()) {
-    out.paragraphs.push_back(fmt::format(
-        "The catalogue has no entry for Xid {}. NVIDIA's Xid catalogue "
-        "(docs.nvidia.com/deploy/xid-errors) lists all of them.",
-        xid));
-  }
-  if (out.faults.empty() && is_quiet_xid(xid)) {
-    out.paragraphs.push_back(fmt::format(
-        "Xid {} by itself tells of no damage: it comes from an application's "
-        "own fault, or follows from something else.",
-        xid));
-  }
-  return out;
-}
-
-Explanation of_sxid(int sxid) {
-  Explanation out;
-  out.kind = "sxid";
-  out.title = fmt::format("SXid {}", sxid);
-  out.paragraphs.push_back(fmt::format(
-      "The catalogue has no entry for SXid {}, nor yet for any other: these "
-      "come from NVSwitches. NVIDIA's guide of the fabric manager "
-      "(docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide) lists "
-      "them.",
-      sxid));
   return out;
 }
 
@@ -167,22 +122,6 @@ Explanation of_return(const NvmlReturn& one) {
   return out;
 }
 
-// "Xid 79", "xid79", "NVRM: Xid (PCI:0000:3b:00): 79, …"; `word` is "xid" or
-// "sxid".
-std::optional<int> xid_in(std::string_view words, std::string_view word) {
-  const std::string lower = to_lower(words);
-  size_t at = lower.find(word);
-  if (at == std::string::npos) return std::nullopt;
-  at += word.size();
-  const size_t close = lower.find("):", at);
-  if (close != std::string::npos) at = close + 2;
-  at = lower.find_first_not_of(" :#=", at);
-  if (at == std::string::npos) return std::nullopt;
-  const size_t end =
-      std::min(lower.find_first_not_of("0123456789", at), lower.size());
-  return to_number<int>(std::string_view(lower).substr(at, end - at));
-}
-
 bool rests_on(const Condition& condition, size_t signature) {
   return std::ranges::find(condition.signatures, signature) !=
              condition.signatures.end() ||
@@ -191,13 +130,14 @@ bool rests_on(const Condition& condition, size_t signature) {
          });
 }
 
-// The entry that it stands in; for a shared one, those whose rules use it.
+// The entry that it stands in, then those whose rules use it.
 std::vector<std::string> faults_of_signature(const Catalogue& catalogue,
                                              size_t index) {
-  const std::string& own = catalogue.signatures[index].fault;
-  if (!own.empty()) return {own};
   std::vector<std::string> ids;
+  const std::string& own = catalogue.signatures[index].fault;
+  if (!own.empty()) ids.push_back(own);
   for (const Fault& fault : catalogue.faults) {
+    if (fault.id == own) continue;
     if (std::ranges::any_of(fault.rules, [&](const Rule& rule) {
           return rests_on(rule.when, index);
         })) {
@@ -207,29 +147,83 @@ std::vector<std::string> faults_of_signature(const Catalogue& catalogue,
   return ids;
 }
 
+// What doctor would say of a log that is this line alone.
+Diagnosis diagnose_alone(const Catalogue& catalogue, std::string_view line) {
+  State state;
+  Evidence evidence;
+  evidence.source = "log";
+  evidence.text = std::string(line);
+  fold(catalogue, state, evidence);
+  return conclude(catalogue, state, {}, Wall{});
+}
+
+void put_first(std::vector<std::string>& ids, const std::string& id) {
+  std::erase(ids, id);
+  ids.insert(ids.begin(), id);
+}
+
+void add_conclusion(const Catalogue& catalogue, std::string_view line,
+                    Explanation& out) {
+  const auto diagnosis = diagnose_alone(catalogue, line);
+  for (auto finding = diagnosis.findings.rbegin();
+       finding != diagnosis.findings.rend(); ++finding) {
+    put_first(out.faults, finding->id);
+  }
+  for (const Finding& finding : diagnosis.findings) {
+    out.paragraphs.push_back(
+        fmt::format("By this line alone gpuward says: {} ({}, {}). {}",
+                    finding.title, finding.id, name_of(finding.confidence),
+                    catalogue.find(finding.id)->means));
+  }
+  if (!diagnosis.findings.empty()) return;
+  std::string ids;
+  for (const std::string& id : out.faults) {
+    ids += (ids.empty() ? "" : ", ") + id;
+  }
+  out.paragraphs.push_back(
+      ids.empty() ? "By itself it tells of no fault."
+                  : "By itself it tells of no fault; together with others it "
+                    "counts for or against " +
+                        ids + ".");
+}
+
 Explanation of_line(const Catalogue& catalogue, std::string_view line) {
   Explanation out;
   for (const size_t index : catalogue.patterns.match(line)) {
     const Signature& signature = catalogue.signatures[index];
-    if (signature.name == kAnyXid || signature.name == kAnySxid) continue;
     out.kind = "line";
-    out.paragraphs.push_back(signature.means.empty()
-                                 ? fmt::format("matches '{}'", signature.name)
-                                 : signature.means);
+    if (!signature.means.empty()) out.paragraphs.push_back(signature.means);
     for (std::string& id : faults_of_signature(catalogue, index)) {
       if (std::ranges::find(out.faults, id) == out.faults.end()) {
         out.faults.push_back(std::move(id));
       }
     }
   }
-  for (const std::string& id : out.faults) {
-    out.paragraphs.push_back(
-        fmt::format("{}: {}", id, catalogue.find(id)->means));
-  }
-  if (out.kind == "line") {
-    out.title = printable(trim(line), 300);
-  }
+  if (out.kind != "line") return out;
+  out.title = printable(trim(line), 300);
+  add_conclusion(catalogue, line, out);
   return out;
+}
+
+std::optional<Explanation> of_harmless(std::string_view line) {
+  const auto words = find_harmless(line);
+  if (!words) return std::nullopt;
+  Explanation out;
+  out.kind = "harmless";
+  out.title = printable(trim(line), 300);
+  out.paragraphs.push_back(fmt::format("No fault. {}", *words));
+  return out;
+}
+
+// "79", "20034"
+std::optional<XidLine> number_alone(std::string_view words) {
+  const auto number = to_number<int>(words);
+  if (!number) return std::nullopt;
+  XidLine line;
+  line.code = *number;
+  line.of_switch = find_sxid(*number) != nullptr;
+  if (!line.of_switch && find_xid(*number) == nullptr) return std::nullopt;
+  return line;
 }
 
 Explanation of_nothing(const Catalogue& catalogue, std::string_view words) {
@@ -250,22 +244,23 @@ Explanation explain(const Catalogue& catalogue, std::string_view words) {
   words = trim(words);
   if (const Fault* fault = catalogue.find(words)) return of_fault(*fault);
   if (const NvmlReturn* one = find_nvml_return(words)) return of_return(*one);
-  const auto number = to_number<int>(words);
-  if (number && !faults_of_xid(catalogue, *number).empty()) {
-    return of_xid(catalogue, *number);
+  if (const auto number = number_alone(words)) {
+    return explain_xid(catalogue, *number);
   }
   if (is_nvml_function(words)) return of_function(catalogue, words);
+  if (const auto xid = find_xid_line(words)) {
+    return explain_xid(catalogue, *xid);
+  }
+  if (auto harmless = of_harmless(words)) return *harmless;
   Explanation line = of_line(catalogue, words);
   if (line.kind != "nothing") return line;
-  if (const auto sxid = xid_in(words, "sxid")) return of_sxid(*sxid);
-  if (const auto xid = xid_in(words, "xid")) return of_xid(catalogue, *xid);
   return of_nothing(catalogue, words);
 }
 
 bool is_empty(const Explanation& explanation) {
   const std::string& kind = explanation.kind;
   return kind == "nothing" ||
-         ((kind == "xid" || kind == "sxid") && explanation.faults.empty());
+         ((kind == "xid" || kind == "sxid") && explanation.certainty.empty());
 }
 
 Json to_json(const Explanation& explanation) {
@@ -290,6 +285,10 @@ Json to_json(const Explanation& explanation) {
     remedies.push(std::move(one));
   }
   json.set("remedies", std::move(remedies));
+  if (!explanation.blame.empty()) {
+    json.set("blame", explanation.blame);
+    json.set("certainty", explanation.certainty);
+  }
   json.set("sources", list(explanation.sources));
   return json;
 }

@@ -11,14 +11,16 @@
 namespace gpuward {
 
 struct Explanation {
-  // "fault", "xid", "sxid", "nvml-return", "nvml-function", "line"; "nothing"
-  // where nothing is known.
+  // "fault", "xid", "sxid", "nvml-return", "nvml-function", "line", "harmless"
+  // for a line that tells of no fault; "nothing" where nothing is known.
   std::string kind = "nothing";
   std::string title;
   std::vector<std::string> paragraphs;
   std::vector<std::string> faults;  // ids of the entries that it points at
   std::vector<Remedy> remedies;     // of a fault
   std::vector<std::string> sources;
+  // Of an Xid or SXid: see knowledge/xids.tsv.
+  std::string blame, certainty;
 };
 
 // `words`: a fault's id, "Xid 79" or "79", "SXid 20034", an NVML return by

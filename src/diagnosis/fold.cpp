@@ -32,8 +32,10 @@ bool is_about_faults(const Evidence& evidence) {
     return false;
   }
   const std::string lower = to_lower(trim(evidence.text));
-  constexpr std::string_view kWords[] = {"fixed", "fixes", "changelog",
-                                         "release notes", "if you see"};
+  constexpr std::string_view kWords[] = {
+      "fixed",      "fixes",       "changelog",   "release notes",
+      "if you see", "known issue", "issue where", "issue that",
+      "bug where",  "bug that",    "bug which"};
   return lower.ends_with('?') ||
          std::ranges::any_of(kWords, [&](std::string_view word) {
            return has_word(lower, word);
@@ -78,7 +80,8 @@ auto* slot(Map& map, const std::string& name, size_t limit) {
 }
 
 void count(Hits& hits, const Sample& sample) {
-  if (hits.count++ == 0) hits.first = sample;
+  if (hits.count == 0) hits.first = sample;
+  hits.count += sample.line.times;
   hits.last = sample;
   if (hits.samples.size() < State::kSamples) hits.samples.push_back(sample);
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "diagnosis/judge.h"
 #include "diagnosis/load_fault.h"
+#include "diagnosis/xid_pattern.h"
 
 namespace gpuward {
 namespace {
@@ -26,9 +27,16 @@ void add_signature(const std::string& name, const Yaml& node,
     signature.pattern.regex = node.scalar;
   } else {
     Section section(node, "a signature", complaints);
-    signature.pattern.regex = section.required_text("pattern");
-    signature.pattern.literals = section.texts("literals");
-    signature.source = section.text("source").value_or("any");
+    const bool of_xid = section.node("xid") != nullptr;
+    if (of_xid) {
+      signature.pattern =
+          xid_pattern(section.texts("xid"), section.text("says").value_or(""));
+    } else {
+      signature.pattern.regex = section.required_text("pattern");
+      signature.pattern.literals = section.texts("literals");
+    }
+    signature.source =
+        section.text("source").value_or(of_xid ? "kernel" : "any");
     signature.means = section.text("means").value_or("");
     signature.after = section.text("after").value_or("");
     signature.within = static_cast<int>(section.integer("within").value_or(60));
@@ -127,11 +135,6 @@ void add_faults(const Document& document, std::vector<std::string>& mistakes,
 }
 
 }  // namespace
-
-bool is_quiet_xid(int xid) {
-  constexpr int kQuiet[] = {8, 11, 13, 31, 43, 45, 69};
-  return std::ranges::find(kQuiet, xid) != std::end(kQuiet);
-}
 
 const Fault* Catalogue::find(std::string_view id) const {
   const auto found = std::ranges::find(faults, id, &Fault::id);

@@ -149,6 +149,7 @@ class FaultReader {
            one.id = section.required_text("id");
            one.text = section.text("text").value_or("");
            one.later_only = section.flag("later-only").value_or(false);
+           one.elsewhere = section.flag("elsewhere").value_or(false);
            fault_.explains.push_back(std::move(one));
          });
     each(section_.node("consequences"), "consequences", complaints_,

@@ -55,6 +55,25 @@ void read_unanswered(const Yaml& node, Condition&, Names& signatures,
   section.finish();
 }
 
+void read_on_many(const Yaml& node, Condition& out, Names& signatures,
+                  Complaints& complaints) {
+  Section section(node, "'on-many'", complaints);
+  signatures = section.texts("signature");
+  out.at_least = section.number("at-least");
+  out.at_most = section.number("within");
+  section.finish();
+}
+
+void read_several(const Yaml& node, Condition& out, Names& signatures,
+                  Complaints& complaints) {
+  Section section(node, "'several'", complaints);
+  signatures = section.texts("signature");
+  out.keys.push_back(section.required_text("of"));
+  out.keys.push_back(section.required_text("same"));
+  out.at_least = section.number("at-least");
+  section.finish();
+}
+
 void read_source(const Yaml& node, Condition& out, Names&, Complaints&) {
   if (node.kind == Yaml::Kind::scalar) out.values.push_back(node.scalar);
   for (const Yaml& item : node.items) out.values.push_back(item.scalar);

@@ -14,6 +14,10 @@ void read_order(const Yaml& node, Condition& out,
 void read_unanswered(const Yaml& node, Condition& out,
                      std::vector<std::string>& signatures,
                      Complaints& complaints);
+void read_on_many(const Yaml& node, Condition& out,
+                  std::vector<std::string>& signatures, Complaints& complaints);
+void read_several(const Yaml& node, Condition& out,
+                  std::vector<std::string>& signatures, Complaints& complaints);
 void read_source(const Yaml& node, Condition& out,
                  std::vector<std::string>& signatures, Complaints& complaints);
 void read_fact(const Yaml& node, Condition& out,

@@ -139,9 +139,13 @@ void add_consequences(const Weighed& weighed, Finding& finding) {
   }
 }
 
-bool does_not_apply(Scene scene) {
+bool does_not_apply(Scene scene, const Condition& applies) {
   scene.of_anyone = true;
-  return judge(scene, *scene.fault.applies).truth != Truth::yes;
+  const Judged judged = judge(scene, applies);
+  // Containers that could not be looked at may be those that it is about.
+  const bool open = scene.fault.subject == Subject::Kind::container &&
+                    judged.truth == Truth::unknown && judged.gap;
+  return judged.truth != Truth::yes && !open;
 }
 
 // A remedy that is known not to help here is not offered.
@@ -161,7 +165,7 @@ void add_remedies(const Weighed& weighed, Finding& finding) {
 std::vector<Weighed> weigh(const Catalogue& catalogue, const Fault& fault,
                            const State& state, const std::vector<Gap>& gaps) {
   const Scene node{catalogue, fault, state, gaps, ""};
-  if (fault.applies && does_not_apply(node)) return {};
+  if (fault.applies && does_not_apply(node, *fault.applies)) return {};
   std::vector<Weighed> all;
   if (fault.subject == Subject::Kind::gpu ||
       fault.subject == Subject::Kind::container) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/toml.h"
+#include "evidence/command_flags.h"
 #include "evidence/runtime_config.h"
 #include "evidence/unit_files.h"
 
@@ -45,11 +46,25 @@ std::vector<std::string> imports_of(const ConfigFiles& files,
   return out;
 }
 
+// What --config of its unit says, else the usual place.
+std::string main_file(const Root& root) {
+  std::string out(kContainerdConfig);
+  const UnitFiles unit = read_unit(root, "containerd.service");
+  for (const std::string& command : exec_starts(unit.texts)) {
+    for (const char* flag : {"--config", "-c"}) {
+      for (std::string& path : flag_values(command, flag)) {
+        out = std::move(path);
+      }
+    }
+  }
+  return out;
+}
+
 // In containerd's order: the main file, its imports, then theirs.
 Result<std::vector<Loaded>> load_all(const ConfigFiles& files) {
   std::vector<Loaded> out;
   std::set<std::string> seen;
-  std::deque<std::string> pending = {std::string(kContainerdConfig)};
+  std::deque<std::string> pending = {main_file(files.root())};
   while (!pending.empty()) {
     const std::string path = pending.front();
     pending.pop_front();
@@ -162,12 +177,7 @@ std::vector<CgroupDriver> read_containerd_drivers(const ConfigFiles& files) {
   if (!installed) return {};
   const auto all = load_all(files);
   if (!all) {
-    return {{kRuntime,
-             {},
-             {},
-             all.error().text,
-             std::string(kContainerdConfig),
-             {}}};
+    return {{kRuntime, {}, {}, all.error().text, main_file(root), {}}};
   }
   if (cri_is_off(*all)) return {};
   Candidates found;

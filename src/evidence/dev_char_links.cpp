@@ -192,7 +192,8 @@ DevCharLinks find_dev_char_links(const Root& root, const LinkPlaces& places) {
 
 Collected collect_dev_char_links(const Host& host) {
   Collected out;
-  const DevCharLinks found = find_dev_char_links(host.evidence, {});
+  const DevCharLinks found =
+      find_dev_char_links(host.evidence, {.driver_root = host.driver_root});
   out.gaps = found.gaps;
   if (!found.links.empty() || !found.stale.empty()) {
     out.evidence.push_back(fact_of(found));

@@ -89,6 +89,10 @@ Collected collect_pci(const Host& host) {
   if (switches > 0) text += fmt::format(", {} NVSwitches", switches);
   out.evidence.push_back(
       node_fact(kSource, fact::kPciGpus, gpus, std::move(text)));
+  out.evidence.push_back(
+      node_fact(kSource, fact::kNvswitches, switches,
+                fmt::format("{} NVSwitch{} on the PCI bus", switches,
+                            switches == 1 ? "" : "es")));
   return out;
 }
 

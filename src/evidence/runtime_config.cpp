@@ -68,6 +68,7 @@ CgroupDriver docker_default(const Root& root) {
 struct DockerUnit {
   std::string config{kDockerConfig};
   std::optional<CgroupDriver> flag;
+  std::optional<std::string> exec_opt_file;
 };
 
 DockerUnit read_docker_unit(const Root& root) {
@@ -78,6 +79,7 @@ DockerUnit read_docker_unit(const Root& root) {
       out.config = path;
     }
     for (const std::string& option : flag_values(command, "--exec-opt")) {
+      out.exec_opt_file = unit.file;
       const size_t equals = option.find('=');
       if (option.substr(0, equals) != kDockerOption || out.flag) continue;
       out.flag =
@@ -172,6 +174,10 @@ std::vector<CgroupDriver> read_docker_driver(const ConfigFiles& files) {
 
 std::string docker_config_file(const Root& root) {
   return read_docker_unit(root).config;
+}
+
+std::optional<std::string> docker_exec_opt_file(const Root& root) {
+  return read_docker_unit(root).exec_opt_file;
 }
 
 std::optional<bool> docker_live_restore(const ConfigFiles& files) {

@@ -49,6 +49,9 @@ std::optional<bool> docker_live_restore(const ConfigFiles& files);
 bool docker_prefers_systemd(const Root& root);
 // daemon.json, or what --config-file of its unit says.
 std::string docker_config_file(const Root& root);
+// The unit's file that gives dockerd any --exec-opt: dockerd does not start
+// where daemon.json has "exec-opts" as well.
+std::optional<std::string> docker_exec_opt_file(const Root& root);
 
 inline constexpr std::string_view kDockerConfig = "/etc/docker/daemon.json";
 inline constexpr std::string_view kContainerdConfig =

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/text.h"
 #include "evidence/source.h"
@@ -134,7 +135,64 @@ Tally tally_of(Facts& facts, const Snapshot& snapshot, std::string_view field,
   return tally;
 }
 
+struct GpuRow {
+  std::string_view field;
+  std::string_view key;
+  std::string_view what;
+};
+
+// Readings that are facts as they are.
+constexpr GpuRow kHealth[] = {
+    {field::kRecoveryAction, fact::kRecoveryAction,
+     "the driver's recovery action"},
+    {field::kEccVolatileUncorrected, fact::kEccUncorrected,
+     "uncorrectable memory errors"},
+    {field::kRowsPending, fact::kRowsPending, "rows wait to be remapped"},
+    {field::kRowsFailed, fact::kRowsFailed, "a row could not be remapped"},
+    {field::kClockReasons, fact::kClockReasons, "clock reasons"},
+    {field::kPcieWidth, fact::kPcieWidth, "PCIe lanes"},
+    {field::kPcieWidthMax, fact::kPcieWidthMax, "PCIe lanes at most"},
+};
+constexpr GpuRow kWhileBusy[] = {
+    {field::kPcieGeneration, fact::kPcieGeneration, "PCIe generation"},
+    {field::kPcieGenerationMax, fact::kPcieGenerationMax,
+     "PCIe generation at most"},
+};
+
+// An idle GPU saves power at its link.
+bool is_busy(const Gpu& gpu) {
+  constexpr double kBusyPercent = 20;
+  const Reading& load = reading(gpu, field::kUtilizationGpu);
+  if (!is_value(load)) return false;
+  return to_double(to_text(load.value)).value_or(0) >= kBusyPercent;
+}
+
+void add_readings(Facts& facts, const Gpu& gpu, std::span<const GpuRow> rows) {
+  for (const GpuRow& row : rows) {
+    const Reading& from = reading(gpu, row.field);
+    if (!is_value(from)) continue;
+    facts.gpu(gpu, row.key, from.value,
+              fmt::format("{} of GPU {}: {}", row.what, gpu.index,
+                          to_text(from.value)),
+              from.at);
+  }
+}
+
+// A GPU goes on in its old MIG mode until it is reset.
+void add_mig_pending(Facts& facts, const Gpu& gpu) {
+  const Reading& from = reading(gpu, field::kMigModePending);
+  const auto pending = as_flag(from);
+  const auto current = as_flag(reading(gpu, field::kMigMode));
+  if (!pending || !current || *pending == *current) return;
+  const std::string word = *pending ? "on" : "off";
+  facts.gpu(
+      gpu, fact::kMigPending, word,
+      fmt::format("MIG will be {} at GPU {} after a reset", word, gpu.index),
+      from.at);
+}
+
 void add_mig(Facts& facts, const Snapshot& snapshot) {
+  for (const Gpu& gpu : snapshot.gpus) add_mig_pending(facts, gpu);
   const Tally tally =
       tally_of(facts, snapshot, field::kMigMode, fact::kMig, "MIG");
   std::string_view layout;
@@ -262,13 +320,8 @@ std::vector<Evidence> facts_of(const Snapshot& snapshot, Wall now) {
                 name.at);
     }
     add_gpu_return(facts, gpu);
-    const Reading& action = reading(gpu, field::kRecoveryAction);
-    if (is_value(action)) {
-      facts.gpu(gpu, fact::kRecoveryAction, action.value,
-                fmt::format("the driver's recovery action for GPU {}: {}",
-                            gpu.index, to_text(action.value)),
-                action.at);
-    }
+    add_readings(facts, gpu, kHealth);
+    if (is_busy(gpu)) add_readings(facts, gpu, kWhileBusy);
   }
   add_mig(facts, snapshot);
   add_persistence(facts, snapshot);

@@ -61,6 +61,46 @@ TEST(SnapshotFacts, NodeAndGpus) {
   EXPECT_EQ(value_of(snapshot, fact::kNvml, "0000:01:00.0"), "SUCCESS");
 }
 
+TEST(SnapshotFacts, PendingMigOnlyWhereItDiffers) {
+  Snapshot snapshot;
+  snapshot.gpus = {gpu_with(0, kOff, kOn), gpu_with(1, kOn, kOn),
+                   gpu_with(2, {}, kOn)};
+  for (Gpu& gpu : snapshot.gpus) gpu.readings["mig_mode_pending"] = kOn;
+  EXPECT_EQ(value_of(snapshot, fact::kMigPending, "0000:00:00.0"), "on");
+  EXPECT_EQ(value_of(snapshot, fact::kMigPending, "0000:01:00.0"), "-");
+  EXPECT_EQ(value_of(snapshot, fact::kMigPending, "0000:02:00.0"), "-");
+}
+
+TEST(SnapshotFacts, HealthOfMemoryClocksAndLink) {
+  Snapshot snapshot;
+  snapshot.gpus = {gpu_with(0, kOff, kOn), gpu_with(1, kOff, kOn)};
+  for (Gpu& gpu : snapshot.gpus) {
+    gpu.readings["ecc_volatile_uncorrected"] = reading_of(int64_t{3}, kNow);
+    gpu.readings["remapped_rows_pending"] = kOn;
+    gpu.readings["remapped_rows_failed"] = kOff;
+    gpu.readings["clock_event_reasons"] =
+        reading_of(std::string("hardware slowdown"), kNow);
+    gpu.readings["pcie_width"] = reading_of(int64_t{8}, kNow);
+    gpu.readings["pcie_width_max"] = reading_of(int64_t{16}, kNow);
+    gpu.readings["pcie_generation"] = reading_of(int64_t{1}, kNow);
+    gpu.readings["utilization_gpu_percent"] =
+        reading_of(int64_t{gpu.index == 1 ? 90 : 0}, kNow);
+  }
+  snapshot.gpus[1].readings.erase("ecc_volatile_uncorrected");
+  const std::string_view idle = "0000:00:00.0";
+  const std::string_view busy = "0000:01:00.0";
+  EXPECT_EQ(value_of(snapshot, fact::kEccUncorrected, idle), "3");
+  EXPECT_EQ(value_of(snapshot, fact::kEccUncorrected, busy), "-");
+  EXPECT_EQ(value_of(snapshot, fact::kRowsPending, idle), "true");
+  EXPECT_EQ(value_of(snapshot, fact::kRowsFailed, idle), "false");
+  EXPECT_EQ(value_of(snapshot, fact::kClockReasons, idle), "hardware slowdown");
+  EXPECT_EQ(value_of(snapshot, fact::kPcieWidth, idle), "8");
+  EXPECT_EQ(value_of(snapshot, fact::kPcieWidthMax, idle), "16");
+  // An idle GPU slows its link down to save power.
+  EXPECT_EQ(value_of(snapshot, fact::kPcieGeneration, idle), "-");
+  EXPECT_EQ(value_of(snapshot, fact::kPcieGeneration, busy), "1");
+}
+
 TEST(SnapshotFacts, UnknownNeverCountsAsOff) {
   Snapshot snapshot;
   snapshot.gpus = {gpu_with(0, kOff, kOn), gpu_with(1, {}, {})};

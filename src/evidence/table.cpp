@@ -1,16 +1,19 @@
 #include "evidence/boot.h"
 #include "evidence/dev_char_links.h"
 #include "evidence/driver.h"
+#include "evidence/fabric_manager.h"
 #include "evidence/gpu_operator.h"
 #include "evidence/kernel_log.h"
 #include "evidence/kubelet_log.h"
 #include "evidence/library.h"
+#include "evidence/node_access.h"
 #include "evidence/nodes.h"
 #include "evidence/pci.h"
 #include "evidence/persistence.h"
 #include "evidence/reloads.h"
 #include "evidence/runtime_config.h"
 #include "evidence/runtime_versions.h"
+#include "evidence/secure_boot.h"
 #include "evidence/software.h"
 #include "evidence/source.h"
 #include "evidence/tasks.h"
@@ -26,6 +29,11 @@ constexpr Source kSources[] = {
     {"library", "libnvidia-ml where drivers put it", collect_library},
     {"pci", "NVIDIA devices on the PCI bus", collect_pci},
     {"nodes", "device nodes and their majors", collect_nodes},
+    {"node-access", "modes of device nodes, and nvidia-uvm",
+     collect_node_access},
+    {"secure-boot", "whether Secure Boot is on", collect_secure_boot},
+    {"fabric-manager", "the fabric manager, where there are NVSwitches",
+     collect_fabric_manager},
     {"dev-char-links", "links in /dev/char for device nodes",
      collect_dev_char_links},
     {"persistence", "nvidia-persistenced and its unit", collect_persistence},

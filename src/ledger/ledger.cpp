@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <functional>
 
@@ -51,7 +53,50 @@ ActingLock::~ActingLock() {
   if (file_.valid()) ::flock(file_.get(), LOCK_UN);
 }
 
+namespace {
+
+// The keeper of this process that did not answer. While it waits for its disk
+// no other one is started for that folder: whoever heals for days would leave
+// one in state D at every attempt.
+struct Stuck {
+  Fd socket;
+  pid_t pid = 0;
+  std::string folder;
+};
+Stuck stuck;
+
+std::string why_late(const std::string& folder, pid_t pid) {
+  return fmt::format(
+      "the disk with {} does not answer (process {} waits for it): nothing "
+      "is done that cannot be written down",
+      folder, pid);
+}
+
+Result<void> check_stuck(const std::string& folder) {
+  if (!stuck.socket.valid() || stuck.folder != folder) return {};
+  char late = 0;
+  const ssize_t got =
+      ::recv(stuck.socket.get(), &late, sizeof late, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return fail(Error::Kind::timeout, why_late(folder, stuck.pid));
+  }
+  stuck = {};  // it has answered, or ended
+  return {};
+}
+
+}  // namespace
+
 struct Ledger::Inside {
+  Inside() = default;
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() {
+    if (!broken || broken->kind != Error::Kind::timeout) return;
+    // It ends once it comes back; until then it is not heard to end.
+    ::shutdown(keeper.socket.get(), SHUT_WR);
+    stuck = {std::move(keeper.socket), keeper.pid, folder};
+  }
+
   std::string folder;
   std::string boot_id;
   Millis deadline{0};
@@ -71,10 +116,7 @@ struct Ledger::Inside {
 
 Error Ledger::Inside::said(Error error) const {
   if (error.kind == Error::Kind::timeout) {
-    error.text = fmt::format(
-        "the disk with {} does not answer (process {} waits for it): nothing "
-        "is done that cannot be written down",
-        folder, keeper.pid);
+    error.text = why_late(folder, keeper.pid);
   }
   if (error.kind == Error::Kind::gone) {
     error.text = "the process that writes " + folder + " has ended";
@@ -144,6 +186,7 @@ Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Result<Ledger> Ledger::open(const std::string& state_dir,
                             const std::string& boot_id, bool acting,
                             Millis deadline) {
+  TRY_VOID(check_stuck(state_dir));
   auto inside = std::make_unique<Inside>();
   inside->folder = state_dir;
   inside->boot_id = boot_id;

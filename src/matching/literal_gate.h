@@ -1,9 +1,10 @@
-// The cheap first look at text: does any of some hundred literals occur?
+// The cheap first look at text: does any of some thousand literals occur?
 //
 // Nearly every line of a log says nothing of a GPU. Finding that out must cost
-// almost nothing, so the literals that patterns need are looked for first, in
-// whole blocks, with skips (Wu and Manber's method); regular expressions see
-// only what passes.
+// almost nothing, however many literals there are: four bytes at every second
+// place are looked up in a bit map that stays in the first-level cache, and
+// only what is set there is compared with the literals. Regular expressions
+// see what passes.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +22,30 @@ class LiteralGate {
   // Literals shorter than kShortest make the gate pass everything.
   explicit LiteralGate(const std::vector<std::string>& literals);
 
-  // Where the first literal at or after `from` begins, or npos. Letters match
-  // without regard to case. May find a little too much, never too little.
+  // Where a literal that lies wholly at or after `from` begins, or npos: one
+  // in the first line that has any. Letters match without regard to case. May
+  // find a little too much, never too little.
   size_t find(std::string_view text, size_t from = 0) const;
 
  private:
-  bool matches_at(std::string_view text, size_t start, size_t bucket) const;
+  // Four bytes of a literal, by which it is found.
+  struct Anchor {
+    uint32_t bytes = 0;
+    uint32_t literal = 0;
+    uint32_t offset = 0;  // in the literal
+  };
+  void place_anchors();
+  bool is_marked(uint32_t hash) const {
+    return (marks_[hash >> 6] >> (hash & 63) & 1) != 0;
+  }
+  size_t next_mark(std::string_view text, size_t at) const;
+  size_t literal_around(std::string_view text, size_t at, size_t from) const;
 
   std::vector<std::string> literals_;  // folded
-  std::vector<uint8_t> shift_;
-  std::vector<std::vector<uint32_t>> buckets_;
-  size_t window_ = kShortest;
+  std::vector<uint64_t> marks_;        // one bit for each hash
+  std::vector<Anchor> anchors_;        // by bucket
+  std::vector<uint32_t> buckets_;      // where each bucket begins
+  size_t stride_ = 2;
   bool open_ = false;
 };
 

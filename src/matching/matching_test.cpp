@@ -23,6 +23,30 @@ TEST(LiteralGate, FindsAtEveryOffset) {
   }
 }
 
+TEST(LiteralGate, FindsEachOfManyWhereverItStands) {
+  std::vector<std::string> literals;
+  for (int i = 2; i < 3002; ++i) {
+    literals.push_back("w" + std::to_string(i * 7919) + "zy" +
+                       std::string(static_cast<size_t>(i % 5), 'q'));
+  }
+  const LiteralGate gate(literals);
+  for (size_t i = 0; i < literals.size(); ++i) {
+    const std::string line = std::string(i % 9, '.') + literals[i];
+    EXPECT_EQ(gate.find(line), i % 9) << line;
+    const std::string cut = line.substr(0, line.size() - 1 - i % 5);
+    EXPECT_EQ(gate.find(cut), std::string_view::npos) << cut;
+  }
+}
+
+TEST(LiteralGate, OneInTheFirstLineThatHasAny) {
+  // The long one is known by a part far behind its beginning.
+  const LiteralGate gate({"failed to start the zebra", "quokka"});
+  const std::string_view text = "failed to start the zebra\nquokka";
+  EXPECT_EQ(gate.find(text), 0u);
+  EXPECT_EQ(gate.find(text, 1), 26u);
+  EXPECT_EQ(gate.find("quokka\nfailed to start the zebra"), 0u);
+}
+
 TEST(RequiredLiterals, NamesTheLongest) {
   using List = std::vector<std::string>;
   EXPECT_EQ(required_literals("abc.*defgh"), List{"defgh"});

@@ -11,11 +11,14 @@ namespace {
 
 // Bytes, not characters: logs need not be UTF-8, and a pattern's own UTF-8
 // literals match all the same.
-RE2::Options options() {
+RE2::Options options(size_t patterns = 1) {
+  constexpr size_t kLeast = size_t{8} << 20;
+  constexpr size_t kMost = size_t{64} << 20;
   RE2::Options options;
   options.set_encoding(RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
-  options.set_max_mem(int64_t{64} << 20);
+  options.set_max_mem(static_cast<int64_t>(
+      std::clamp(patterns * (size_t{256} << 10), kLeast, kMost)));
   return options;
 }
 
@@ -31,22 +34,36 @@ re2::StringPiece piece(std::string_view text) {
 }  // namespace
 
 struct PatternSet::Impl {
+  explicit Impl(const std::vector<Pattern>& all)
+      : set(options(all.size()), RE2::UNANCHORED) {}
+  const RE2& single(size_t index);
+
   std::vector<std::string> literals;
   LiteralGate gate{{}};
-  std::vector<std::unique_ptr<RE2>> single;
-  RE2::Set set{options(), RE2::UNANCHORED};
+  std::vector<std::string> regexes;
+  // Compiled when they are first asked for: most never are.
+  std::vector<std::unique_ptr<RE2>> compiled;
+  RE2::Set set;
 };
+
+const RE2& PatternSet::Impl::single(size_t index) {
+  auto& one = compiled[index];
+  if (!one) one = std::make_unique<RE2>(regexes[index], options());
+  return *one;
+}
 
 PatternSet::~PatternSet() = default;
 PatternSet::PatternSet(PatternSet&&) noexcept = default;
 PatternSet& PatternSet::operator=(PatternSet&&) noexcept = default;
 
 Result<void> PatternSet::check(const Pattern& pattern) {
-  const RE2 compiled(pattern.regex, options());
-  if (!compiled.ok()) {
+  // A set only parses what is added: far cheaper than compiling it.
+  RE2::Set parser(options(), RE2::UNANCHORED);
+  std::string mistake;
+  if (parser.Add(pattern.regex, &mistake) < 0) {
     return fail(Error::Kind::malformed,
                 fmt::format("'{}' is not a regular expression: {}",
-                            pattern.regex, compiled.error()));
+                            pattern.regex, mistake));
   }
   const auto literals = literals_of(pattern);
   const bool usable = std::ranges::all_of(literals, [](const auto& one) {
@@ -62,14 +79,15 @@ Result<void> PatternSet::check(const Pattern& pattern) {
 }
 
 PatternSet::PatternSet(const std::vector<Pattern>& patterns)
-    : impl_(std::make_unique<Impl>()) {
+    : impl_(std::make_unique<Impl>(patterns)) {
   for (const Pattern& pattern : patterns) {
     for (std::string& one : literals_of(pattern)) {
       impl_->literals.push_back(std::move(one));
     }
-    impl_->single.push_back(std::make_unique<RE2>(pattern.regex, options()));
+    impl_->regexes.push_back(pattern.regex);
     impl_->set.Add(pattern.regex, nullptr);
   }
+  impl_->compiled.resize(patterns.size());
   impl_->gate = LiteralGate(impl_->literals);
   impl_->set.Compile();
 }
@@ -86,8 +104,8 @@ std::vector<size_t> PatternSet::match(std::string_view line) const {
   if (!impl_->set.Match(piece(line), &indices, &error)) {
     if (error.kind == RE2::Set::kNoError) return found;
     // The automaton outgrew its memory: slower, not wrong.
-    for (size_t i = 0; i < impl_->single.size(); ++i) {
-      if (RE2::PartialMatch(piece(line), *impl_->single[i])) found.push_back(i);
+    for (size_t i = 0; i < impl_->regexes.size(); ++i) {
+      if (RE2::PartialMatch(piece(line), impl_->single(i))) found.push_back(i);
     }
     return found;
   }
@@ -97,7 +115,7 @@ std::vector<size_t> PatternSet::match(std::string_view line) const {
 }
 
 Captures PatternSet::captures(size_t index, std::string_view line) const {
-  const RE2& pattern = *impl_->single[index];
+  const RE2& pattern = impl_->single(index);
   const auto& names = pattern.CapturingGroupNames();
   Captures found;
   if (names.empty()) return found;

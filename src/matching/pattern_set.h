@@ -21,6 +21,7 @@ struct Pattern {
 
 using Captures = std::vector<std::pair<std::string, std::string>>;
 
+// For one thread: what a pattern needs is built when it is first asked for.
 class PatternSet {
  public:
   // What is wrong with one pattern, or nothing: it does not compile, or no

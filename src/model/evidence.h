@@ -33,6 +33,8 @@ struct Evidence {
   std::string text;  // a line; or a fact in words ("driver 570.158.01 (open)")
   std::string file;  // where it was read, empty if not from a file
   int64_t line = 0;  // in that file, from 1; 0 if none
+  // Of a flood not every line is shown: how many like it this one stands for.
+  int64_t times = 1;
 
   bool operator==(const Evidence&) const = default;
 };

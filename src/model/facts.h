@@ -23,6 +23,20 @@ inline constexpr std::string_view kDeviceMajor =
 inline constexpr std::string_view kDeviceNodes =
     "device_nodes";  // integer, /dev/nvidiaN
 
+// "on", "off": whether the firmware lets only signed code start.
+inline constexpr std::string_view kSecureBoot = "secure_boot";
+// Of /dev/nvidiactl: "0666", as the driver makes it by default.
+inline constexpr std::string_view kGpuNodeMode = "gpu_node_mode";
+// What CUDA needs beside NVML: "present", "absent", "wrong major".
+inline constexpr std::string_view kUvm = "uvm";
+
+// Fabric. nvswitches: integer, on the PCI bus; from Blackwell on they are not
+// seen there. fabric_manager: "running", "stopped", "absent".
+inline constexpr std::string_view kNvswitches = "nvswitches";
+inline constexpr std::string_view kFabricManager = "fabric_manager";
+inline constexpr std::string_view kFabricManagerVersion =
+    "fabric_manager_version";
+
 // Machine.
 inline constexpr std::string_view kGpu = "gpu";  // model, "NVIDIA H20"
 inline constexpr std::string_view kPciGpus =
@@ -44,6 +58,9 @@ inline constexpr std::string_view kHostname = "hostname";
 // MIG: "off", "all", "mixed" (some GPUs split, others whole); per GPU "on",
 // "off".
 inline constexpr std::string_view kMig = "mig";
+// Per GPU, only where it differs from the mode now: what MIG will be after a
+// reset, "on", "off".
+inline constexpr std::string_view kMigPending = "mig_pending";
 
 // Persistence.
 inline constexpr std::string_view kPersistence = "persistence";  // "on", "off"
@@ -75,6 +92,20 @@ inline constexpr std::string_view kNvml = "nvml";
 // What the driver asks for, per GPU: "none", "reset the GPU", "reboot the
 // node".
 inline constexpr std::string_view kRecoveryAction = "recovery_action";
+
+// Memory and its spare rows, per GPU. ecc_uncorrected: integer, since the
+// driver was loaded or the GPU reset.
+inline constexpr std::string_view kEccUncorrected = "ecc_uncorrected";
+inline constexpr std::string_view kRowsPending = "rows_pending";  // bool
+inline constexpr std::string_view kRowsFailed = "rows_failed";    // bool
+// Why the clocks are as they are, per GPU, in words: model/fields.h.
+inline constexpr std::string_view kClockReasons = "clock_reasons";
+// Lanes, integers per GPU.
+inline constexpr std::string_view kPcieWidth = "pcie_width";
+inline constexpr std::string_view kPcieWidthMax = "pcie_width_max";
+// Integers per GPU, only of one that is busy: an idle one slows its link down.
+inline constexpr std::string_view kPcieGeneration = "pcie_generation";
+inline constexpr std::string_view kPcieGenerationMax = "pcie_generation_max";
 
 // Software around it.
 inline constexpr std::string_view kRunc = "runc";

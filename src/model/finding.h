@@ -40,6 +40,7 @@ struct Finding {
   std::vector<Remedy> remedies;      // mildest first
   std::vector<std::string> settle;   // what would make it more certain
   std::vector<std::string> sources;  // documents that the entry rests on
+  std::string host;  // where several machines are in one pile, else empty
   bool operator==(const Finding&) const = default;
 };
 

@@ -166,6 +166,7 @@ Json to_json(const Finding& finding) {
   json.set("severity", name_of(finding.severity));
   json.set("confidence", name_of(finding.confidence));
   json.set("subject", to_json(finding.subject));
+  set_text(json, "host", finding.host);
   json.set("title", finding.title);
   if (finding.since) json.set("since", to_iso(*finding.since));
   json.set("evidence", list_of(finding.evidence));

@@ -232,6 +232,7 @@ Finding read_finding(Reader& in) {
   out.remedies = in.list("remedies", read_remedy);
   out.settle = in.texts("settle");
   out.sources = in.texts("sources");
+  out.host = in.text("host");
   return out;
 }
 

@@ -30,8 +30,8 @@ static int node_count;
 
 static int try_open(const char* path) {
   const int reads = strncmp(path, "r:", 2) == 0;
-  const int file = open(path + (reads ? 2 : 0),
-                        (reads ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+  const int file =
+      open(path + (reads ? 2 : 0), (reads ? O_RDONLY : O_RDWR) | O_CLOEXEC);
   if (file < 0) return errno;
   close(file);
   return 0;

@@ -3,8 +3,8 @@ import containers
 import lab as labs
 from containers import DENIED
 from containers_test import RELOAD, lost, started
-from repairs import (AT_RISK, REVOKED, cause, device_allow, doctor, evidence,
-                     gpuward, listed, repair, states)
+from repairs import (REVOKED, cause, device_allow, doctor, evidence, gpuward,
+                     repair, states)
 from verdicts import expect, in_time
 
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
@@ -24,7 +24,7 @@ def without_root_it_says_so_and_does_nothing(lab):
     before = device_allow(box)
     for line, code, words in (
             ("containers", 3, "run as root"),
-            ("repair", (1, 3), "run as root"),
+            ("repair", 0, "run as root"),
             (f"repair {REVOKED} --apply", 3, "run as root"),
             ("repair tv --apply", 3, "run as root"),
             ("links create", 1, "run as root"),
@@ -59,8 +59,11 @@ def without_containers_there_is_nothing_to_say(lab):
 def persistence_mode_is_not_blamed(lab):
     sentence(gpuward(lab, "containers", 0), "no running container was given")
     box = started(lab, containers.RUNC, "tv")
+    for place in ("sys/bus/pci", "sys/devices", "sys/module"):
+        # The GPU on the bus, as the scenario has it.
+        lab.run(f"mount --bind {lab.node}/root/{place} /{place}", check=True)
     lab.run(RELOAD, check=True)
-    lost(box)
+    expect(box.wait_for_all(DENIED), box.answers())
     found = doctor(lab, code=2)
     expect(found.ids()[0] == REVOKED, found.ids())
     loss = found.finding(REVOKED, "tv")
@@ -68,8 +71,7 @@ def persistence_mode_is_not_blamed(lab):
     mode = next((each for each in found.findings
                  if each["id"] == "persistence-mode-off"), None)
     expect(mode, found.ids())
-    said = evidence(mode) + " ".join(mode["consequences"]) + mode["title"]
-    expect("explain" in said, mode)
+    expect("this does not explain" in evidence(mode), evidence(mode))
     report = repair(lab, f"{REVOKED} --apply", code=0)
     expect(states(report) == ["done"], report)
     expect(REVOKED not in doctor(lab, code=(0, 1)).ids(), "it is still found")

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/text.h"
@@ -65,15 +66,31 @@ class Joiner {
  private:
   void attach(RuntimeRecord record) {
     const auto [from, to] = by_id_.equal_range(record.id);
+    if (from == to) {
+      add_by_state(std::move(record));
+      return;
+    }
+    Candidate* chosen = nullptr;
     for (auto each = from; each != to; ++each) {
       Candidate& candidate = *each->second;
       if (candidate.record || !may_speak(record, path_of(candidate))) {
         continue;
       }
-      candidate.record = std::move(record);
-      return;
+      if (chosen == nullptr) chosen = &candidate;
+      // Whoever may make cgroups (a service of a user's, a container that no
+      // name gives away) may give one the name of somebody's container.
+      if (std::distance(from, to) > 1 && is_meant(record, candidate)) {
+        chosen = &candidate;
+        break;
+      }
     }
-    if (from == to) add_by_state(std::move(record));
+    if (chosen != nullptr) chosen->record = std::move(record);
+  }
+
+  bool is_meant(const RuntimeRecord& record, const Candidate& candidate) const {
+    const auto state = read_running_state(root_, record);
+    return state &&
+           lies_below(cgroup_of(tasks_, state->pid), path_of(candidate));
   }
 
   static bool may_speak(const RuntimeRecord& record, std::string_view cgroup) {
@@ -81,10 +98,7 @@ class Joiner {
   }
 
   bool is_vouched_for(const Candidate& candidate) const {
-    if (!candidate.record) return false;
-    const auto state = read_running_state(root_, *candidate.record);
-    return state &&
-           lies_below(cgroup_of(tasks_, state->pid), path_of(candidate));
+    return candidate.record && is_meant(*candidate.record, candidate);
   }
 
   // Its cgroup has a name of somebody's choice: plain runc, ctr.

@@ -19,6 +19,16 @@ bool is_id(std::string_view text) {
          });
 }
 
+// systemd's VALID_CHARS. A cgroup may be called anything.
+bool is_unit_name(std::string_view text) {
+  constexpr size_t kMost = 255;
+  return text.size() <= kMost && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                  (c >= 'A' && c <= 'Z') ||
+                  std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+         });
+}
+
 struct Prefix {
   std::string_view prefix, runtime;
 };
@@ -144,8 +154,8 @@ std::optional<NamedCgroup> container_of_cgroup(std::string_view path) {
 std::string scope_of(std::string_view path) {
   std::string found;
   for (const std::string_view part : split(path, '/')) {
-    if (!part.ends_with(".scope") || part == "init.scope" ||
-        part.starts_with("session-")) {
+    if (!is_unit_name(part) || !part.ends_with(".scope") ||
+        part == "init.scope" || part.starts_with("session-")) {
       continue;
     }
     found = part;

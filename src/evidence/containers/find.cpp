@@ -1,13 +1,16 @@
 #include "evidence/containers/find.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "evidence/containers/aside.h"
 #include "evidence/containers/candidates.h"
 #include "evidence/containers/cdi.h"
 #include "evidence/containers/docker.h"
+#include "evidence/containers/found_json.h"
 #include "evidence/containers/grants.h"
 #include "evidence/containers/kubernetes.h"
 #include "evidence/containers/lxc.h"
@@ -19,7 +22,6 @@ namespace {
 
 constexpr std::string_view kSource = "containers";
 constexpr size_t kMaxSpec = 8 << 20;
-constexpr size_t kMaxUsersSpec = 256 << 10;
 
 // One search: what is read once for all containers, and what came of each.
 class Finder {
@@ -50,20 +52,21 @@ class Finder {
   }
 
  private:
-  void gap(std::string why) {
-    out_.gaps.push_back({std::string(kSource), std::move(why)});
+  // Names of cgroups and files may hold what moves a terminal's cursor.
+  void gap(const std::string& why) {
+    out_.gaps.push_back({std::string(kSource), printable(why)});
   }
   // Every record that only root may read says the same.
-  void note_gap(std::string why) {
-    if (why.ends_with("Permission denied") ||
-        why.ends_with("Operation not permitted")) {
+  void note_gap(const std::string& why) {
+    if (!is_root_ && (why.ends_with("Permission denied") ||
+                      why.ends_with("Operation not permitted"))) {
       ++denied_;
     } else {
-      gap(std::move(why));
+      gap(why);
     }
   }
   void note_gap(const Error& error) {
-    if (error.kind == Error::Kind::denied) {
+    if (!is_root_ && error.kind == Error::Kind::denied) {
       ++denied_;
     } else {
       gap(error.text);
@@ -126,11 +129,9 @@ class Finder {
     const bool is_users = candidate.record && candidate.record->owner != 0;
     RuntimeRecord place = candidate.record.value_or(RuntimeRecord{});
     place.id = candidate.id;
-    std::string file = find_spec_file(root_, place);
-    auto text =
-        file.empty()
-            ? Result<std::string>(fail(Error::Kind::not_found, "no bundle"))
-            : root_.read(file, is_users ? kMaxUsersSpec : kMaxSpec);
+    const auto found = find_spec_file(root_, place);
+    const std::string file = found.value_or("");
+    const auto text = found ? read_record(root_, place, file, kMaxSpec) : found;
     auto spec = text ? parse_oci_spec(*text)
                      : Result<OciSpec>(std::unexpected(text.error()));
     if (!spec) {
@@ -192,11 +193,7 @@ class Finder {
         return judge_unseen(container);
       }
     }
-    if (const PluginAnswer* answer = plugin_answer(candidate)) {
-      container.name = answer->container;
-      grant_by_checkpoint(*answer, cdi_, nodes_, container);
-      return true;
-    }
+    if (note_plugin_answers(candidate, container)) return true;
     // One that ended meanwhile took its records with it.
     const bool is_there = first_process(root_, candidate, tasks_).has_value();
     if (is_there && is_absent) {
@@ -215,7 +212,7 @@ class Finder {
   }
 
   bool judge_lxc(Container& container) {
-    container.name = container.id;
+    container.name = printable(container.id, 300);
     const auto config = read_lxc_config(root_, container.id);
     if (config) {
       grant_by_lxc(*config, hierarchy_.v2, nodes_, container);
@@ -232,19 +229,15 @@ class Finder {
     return false;
   }
 
-  // The kubelet's own record, where only one container of the pod is in it:
-  // which of several this is nobody says without the specification.
-  const PluginAnswer* plugin_answer(const Candidate& candidate) {
-    if (!candidate.named) return nullptr;
+  // The kubelet's own record of its pod; false where it has none.
+  bool note_plugin_answers(const Candidate& candidate, Container& container) {
+    if (!candidate.named) return false;
     const std::string uid = pod_uid_of(candidate.named->path);
-    if (uid.empty()) return nullptr;
-    const PluginAnswer* found = nullptr;
+    if (uid.empty()) return false;
     for (const PluginAnswer& answer : checkpoint()) {
-      if (answer.pod_uid != uid) continue;
-      if (found != nullptr) return nullptr;
-      found = &answer;
+      if (answer.pod_uid == uid) note_checkpoint(answer, container);
     }
-    return found;
+    return !container.unresolved.empty();
   }
 
   const std::vector<PluginAnswer>& checkpoint() {
@@ -291,12 +284,38 @@ class Finder {
   PodmanNames podman_;
   TasksByCgroup tasks_;
   std::optional<std::vector<PluginAnswer>> checkpoint_;
+  // Root is denied only what a user keeps from him (FUSE) or a security module
+  // does: that says nothing of other records.
+  const bool is_root_ = ::geteuid() == 0;
   int denied_ = 0;
   std::vector<std::string> without_record_;
 };
 
 }  // namespace
 
-FoundContainers find_containers(const Host& host) { return Finder(host).run(); }
+FoundContainers find_containers(const Host& host, Millis deadline) {
+  const std::string evidence = host.evidence.directory();
+  const std::string self = host.self.directory();
+  const auto look = [&]() -> Json {
+    // The child has no descriptor of ours.
+    auto from = Root::open(evidence);
+    auto own = Root::open(self);
+    if (!from || !own) {
+      const Error& why = from ? own.error() : from.error();
+      return to_json(
+          FoundContainers{{}, {{std::string(kSource), why.text}}, false});
+    }
+    const Host again{std::move(*from), std::move(*own), host.run_dir,
+                     host.state_dir,   host.simulated,  host.driver_root};
+    return to_json(Finder(again).run());
+  };
+  const auto found = do_aside(look, deadline);
+  if (found) return found_containers_of(*found);
+  return {{},
+          {{std::string(kSource),
+            "which containers run, and what they were given, is not known: " +
+                found.error().text}},
+          false};
+}
 
 }  // namespace gpuward

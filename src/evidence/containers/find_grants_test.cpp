@@ -1,6 +1,7 @@
 // What was granted, by which record, and what only looks like a grant.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "evidence/containers/find.h"
 #include "evidence/containers/find_machine.h"
@@ -199,7 +200,9 @@ TEST(FindContainers, DockersFilesStandInForABrokenSpecification) {
             "nvidia0 195:0 r;nvidia1 195:1 rw;nvidiactl 195:255 rw;");
 }
 
-TEST(FindContainers, TheKubeletsCheckpointStandsInAsWell) {
+// It names the pod's container, and any of the pod's may be this one: the pause
+// container, say, which was given nothing.
+TEST(FindContainers, TheKubeletsCheckpointAloneGrantsNothing) {
   Machine machine;
   const std::string uid = "0a1b2c3d-0001-0002-0003-0a1b2c3d4e5f";
   machine.task(30, 300, "/kubepods/pod" + uid + "/" + id_of('b'));
@@ -216,8 +219,54 @@ TEST(FindContainers, TheKubeletsCheckpointStandsInAsWell) {
   const auto found = machine.find();
   EXPECT_EQ(found.gaps.size(), 1U);
   ASSERT_EQ(found.containers.size(), 1U);
-  EXPECT_EQ(in_short(found.containers[0]), "nvidia0 195:0 rw;");
-  EXPECT_EQ(found.containers[0].grants[0].record, "kubelet checkpoint");
+  EXPECT_EQ(in_short(found.containers[0]), "");
+  ASSERT_EQ(found.containers[0].unresolved.size(), 1U);
+  EXPECT_NE(found.containers[0].unresolved[0].find("container main"),
+            std::string::npos)
+      << found.containers[0].unresolved[0];
+}
+
+// On v1 nothing but systemd's list would stand between a wrong guess and a GPU.
+TEST(FindContainers, OnV1AGpusNumberIsNotTakenForItsMinor) {
+  for (const auto kind : {Machine::Kind::v2, Machine::Kind::v1}) {
+    Machine machine(kind);
+    machine.docker('a', 20, with_hook("1"));
+    const Container box = only(machine.find());
+    const bool guessed =
+        in_short(box).find("nvidia1 195:1 rw;") != std::string::npos;
+    EXPECT_EQ(guessed, kind == Machine::Kind::v2) << in_short(box);
+    EXPECT_EQ(box.unresolved.empty(), kind == Machine::Kind::v2);
+  }
+}
+
+// The bundle of plain runc lies where somebody put it, and may be changed while
+// the container runs.
+TEST(FindContainers, ABundleThatOthersMayWriteIsNotBelieved) {
+  const auto found_with = [](const char* folder, mode_t mode,
+                             const std::string& root_folder) {
+    Machine machine;
+    machine.task(40, 400, "/system.slice/runc-web.scope");
+    machine.file("/srv/bundle/config.json", with_gpu().text());
+    machine.file("/run/runc/web/state.json",
+                 fmt::format(R"({{"init_process_pid": 40,
+                     "init_process_start": 400, "config": {{"rootfs": "{}",
+                     "labels": ["bundle=/srv/bundle"]}}}})",
+                             root_folder));
+    EXPECT_EQ(::chmod((machine.path() + folder).c_str(), mode), 0);
+    return machine.find();
+  };
+  EXPECT_EQ(only(found_with("/srv", 0755, "/srv/bundle/rootfs")).unit,
+            "runc-web.scope");
+  for (const auto& found :
+       {found_with("/srv/bundle/config.json", 0666, "/srv/bundle/rootfs"),
+        found_with("/srv/bundle", 0775, "/srv/bundle/rootfs"),
+        found_with("/srv", 0777, "/srv/bundle/rootfs"),
+        found_with("/srv", 0755, "/srv/bundle"),
+        found_with("/srv", 0755, "/srv/../srv/bundle/.")}) {
+    EXPECT_TRUE(found.containers.empty());
+    ASSERT_EQ(found.gaps.size(), 1U);
+    EXPECT_NE(found.gaps[0].why.find("not believed"), std::string::npos);
+  }
 }
 
 TEST(FindContainers, WithoutAnyRecordIsSaid) {

@@ -3,6 +3,11 @@
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "evidence/containers/find_machine.h"
 #include "support/temp_tree.h"
@@ -252,6 +257,63 @@ TEST(FindContainers, AUserIsNotBelievedAboutOthersTasks) {
   }
   ASSERT_EQ(number, 3);
   EXPECT_TRUE(machine.find().containers.empty());
+}
+
+// A user may make links to anywhere, mounts, and a million names.
+TEST(FindContainers, NothingIsFollowedOutOfAUsersFolder) {
+  Machine machine;
+  const std::string id = id_of('f');
+  machine.task(80, 800, "/user.slice/user-1000.slice/libpod-" + id + ".scope");
+  machine.file("/home/status", Machine::crun_status(80, 800, "/home/x"));
+  machine.file("/home/config.json", with_gpu().text());
+  machine.file("/run/user/1000/crun/z/status", "{}");
+  std::filesystem::create_directory_symlink(
+      "/home", machine.path() + "/run/user/1000/crun/" + id);
+  const auto found = machine.find();
+  EXPECT_TRUE(found.containers.empty());
+  for (const Gap& gap : found.gaps) {
+    EXPECT_EQ(gap.why.find("root"), std::string::npos) << gap.why;
+  }
+  // The same without the link is believed.
+  std::filesystem::remove(machine.path() + "/run/user/1000/crun/" + id);
+  for (const std::string file : {"/status", "/config.json"}) {
+    std::filesystem::create_directories(machine.path() +
+                                        "/run/user/1000/crun/" + id);
+    std::filesystem::copy(machine.path() + "/home" + file,
+                          machine.path() + "/run/user/1000/crun/" + id + file);
+  }
+  EXPECT_EQ(machine.find().containers.size(), 1U);
+}
+
+// A FUSE file system that never answers, say.
+TEST(FindContainers, NoMountOfAUsersIsEntered) {
+  Machine machine;
+  const std::string id = id_of('f');
+  machine.task(80, 800, "/user.slice/user-1000.slice/libpod-" + id + ".scope");
+  const std::string folder = "/run/user/1000/crun/" + id;
+  machine.file(folder + "/other", "");
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("none", (machine.path() + folder).c_str(), "tmpfs", 0, nullptr) !=
+          0) {
+    GTEST_SKIP() << "needs mounts of its own";
+  }
+  machine.file(folder + "/status", Machine::crun_status(80, 800, "/home/x"));
+  machine.file(folder + "/config.json", with_gpu().text());
+  const auto found = machine.find();
+  ::umount2((machine.path() + folder).c_str(), MNT_DETACH);
+  EXPECT_TRUE(found.containers.empty());
+}
+
+// Of two cgroups with a container's name the one that its process is in counts.
+TEST(FindContainers, AFalseCgroupDoesNotTakeAContainersRecord) {
+  Machine machine;
+  machine.docker('a', 20, with_gpu());
+  machine.task(90, 900, "/aaa.slice/own/docker-" + id_of('a') + ".scope");
+  const auto found = machine.find();
+  const auto real = std::ranges::find(found.containers, 20, &Container::pid);
+  ASSERT_NE(real, found.containers.end());
+  EXPECT_EQ(real->cgroup, "/system.slice/docker-" + id_of('a') + ".scope");
 }
 
 // A user's cgroup may have any name: a stopped container's, say.

@@ -156,7 +156,8 @@ void grant_by_hook(const OciSpec& spec, const Result<ToolkitConfig>& config,
     }
     return;
   }
-  const LegacyNodes legacy = nodes_of_hook(spec, *config, host);
+  const LegacyNodes legacy =
+      nodes_of_hook(spec, *config, host, container.cgroup_v2);
   for (const std::string& text : legacy.unresolved) note(container, text);
   if (config->no_cgroups && governed && !container.privileged) {
     if (!legacy.nodes.empty()) {
@@ -218,18 +219,23 @@ void grant_by_docker(const DockerRecord& record, const Cdi& cdi,
   sort_grants(container);
 }
 
-void grant_by_checkpoint(const PluginAnswer& answer, const Cdi& cdi,
-                         const HostNodes& host, Container& container) {
+void note_checkpoint(const PluginAnswer& answer, Container& container) {
+  std::string names;
   for (const PluginNode& node : answer.nodes) {
-    grant_host_path(node.host_path, node.path, node.access,
-                    {"kubelet checkpoint", std::string(kKubeletCheckpoint)},
-                    host, container);
+    if (!is_nvidia_path(node.host_path)) continue;
+    names += (names.empty() ? "" : ", ") + printable(node.host_path, 100);
   }
   for (const std::string& name : answer.cdi_devices) {
-    grant_cdi_device(name, cdi, host, container);
+    if (!is_nvidia_cdi_name(name)) continue;
+    names += (names.empty() ? "" : ", ") + printable(name, 100);
   }
-  came_as_devices(container);
-  sort_grants(container);
+  if (names.empty()) return;
+  note(container,
+       fmt::format("{}: the kubelet's checkpoint gives it to the "
+                   "pod's container {}; whether this is that one "
+                   "only its OCI specification says, which cannot "
+                   "be read",
+                   printable(names, 500), printable(answer.container, 100)));
 }
 
 void grant_by_lxc(const LxcConfig& config, bool cgroup_v2,

@@ -30,11 +30,13 @@ void grant_by_hook(const OciSpec& spec, const Result<ToolkitConfig>& config,
 // pod's author may write it.
 void note_missing_cdi(const OciSpec& spec, Container& container);
 
-// These two stand in for a specification that cannot be read.
+// Stands in for a specification that cannot be read.
 void grant_by_docker(const DockerRecord& record, const Cdi& cdi,
                      const HostNodes& host, Container& container);
-void grant_by_checkpoint(const PluginAnswer& answer, const Cdi& cdi,
-                         const HostNodes& host, Container& container);
+// The kubelet knows its containers by name, and without a specification nobody
+// knows which of a pod's (pause, init containers, helpers) one is: said, and
+// no grant.
+void note_checkpoint(const PluginAnswer& answer, Container& container);
 
 void grant_by_lxc(const LxcConfig& config, bool cgroup_v2,
                   const HostNodes& host, Container& container);

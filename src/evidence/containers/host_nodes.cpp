@@ -150,7 +150,8 @@ Result<NamedGpu> by_minor(const HostNodes& host, unsigned minor_number,
   return NamedGpu{*node, is_mig};
 }
 
-Result<NamedGpu> by_index(const HostNodes& host, int index, bool is_mig) {
+Result<NamedGpu> by_index(const HostNodes& host, int index, bool is_mig,
+                          bool may_guess) {
   if (!host.gpus.empty()) {
     const auto found = std::ranges::find(host.gpus, index, &KnownGpu::index);
     if (found == host.gpus.end()) {
@@ -162,8 +163,10 @@ Result<NamedGpu> by_index(const HostNodes& host, int index, bool is_mig) {
   const auto nodes = host.gpu_nodes();
   std::set<unsigned> minors;
   for (const HostNode& node : nodes) minors.insert(node.number.minor_number);
+  // NVML counts by the bus, the driver as it comes: mostly the same.
   const bool is_whole = !minors.empty() && *minors.begin() == 0 &&
-                        *minors.rbegin() == minors.size() - 1;
+                        *minors.rbegin() == minors.size() - 1 &&
+                        (may_guess || minors.size() == 1);
   if (!is_whole) {
     return fail(Error::Kind::unsupported,
                 fmt::format("which node GPU {} has is known to NVML alone, "
@@ -237,13 +240,14 @@ HostNodes read_host_nodes(const Host& host, std::vector<Gap>& gaps) {
   return out;
 }
 
-Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name) {
+Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name,
+                          bool may_guess) {
   if (const auto index = to_number<int>(name); index && *index >= 0) {
-    return by_index(host, *index, false);
+    return by_index(host, *index, false, may_guess);
   }
   if (const size_t colon = name.find(':'); colon != std::string_view::npos) {
     const auto gpu = to_number<int>(name.substr(0, colon));
-    if (gpu && *gpu >= 0) return by_index(host, *gpu, true);
+    if (gpu && *gpu >= 0) return by_index(host, *gpu, true, may_guess);
   }
   if (name.starts_with("GPU-") || name.starts_with("MIG-")) {
     return by_uuid(host, name);

@@ -51,6 +51,9 @@ struct NamedGpu {
   HostNode node;
   bool is_mig = false;  // more nodes go with it, under /dev/nvidia-caps
 };
-Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name);
+// `may_guess`: while no snapshot of this boot says which minor GPU 1 of several
+// has, it is taken to be 1.
+Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name,
+                          bool may_guess);
 
 }  // namespace gpuward

@@ -40,7 +40,8 @@ Machine machine_of(const Host& host) {
 
 // The same sentence is not said for each of fifty containers.
 void add_gap(std::vector<Gap>& gaps, const std::string& why) {
-  const Gap gap{std::string(kSource), why};
+  // Names of cgroups are their makers' choice.
+  const Gap gap{std::string(kSource), printable(why)};
   if (std::ranges::find(gaps, gap) == gaps.end()) gaps.push_back(gap);
 }
 
@@ -126,7 +127,7 @@ void set_unknown(Container& container, const std::string& why) {
 
 ContainerLook look_at_containers(const Host& host, Millis patience) {
   FoundContainers found = find_containers(host);
-  ContainerLook look{{}, std::move(found.gaps)};
+  ContainerLook look{{}, std::move(found.gaps), found.is_whole};
   const Machine machine = machine_of(host);
   const Boot end = BootClock::now() + kPatiences * patience;
   for (Container& container : found.containers) {

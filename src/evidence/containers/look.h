@@ -18,6 +18,9 @@ namespace gpuward {
 struct ContainerLook {
   std::vector<Container> containers;  // by label
   std::vector<Gap> gaps;              // "run as root", a record not readable
+  // False where nothing can be said of which there are: whoever is not listed
+  // may run all the same.
+  bool is_whole = true;
 };
 
 // Takes some 10 ms and 2 to 5 ms for each container; every look inside is

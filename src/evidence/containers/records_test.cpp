@@ -1,6 +1,8 @@
 // The parsers of the records, each with what is sound and what is not.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "evidence/containers/cgroups.h"
 #include "evidence/containers/docker.h"
 #include "evidence/containers/host_nodes.h"
@@ -96,6 +98,10 @@ TEST(Cgroups, FindsScopesAndPods) {
   EXPECT_EQ(scope_of("/system.slice/lab-x.scope/container"), "lab-x.scope");
   EXPECT_EQ(scope_of("/system.slice/lab-x.scope/init.scope"), "lab-x.scope");
   EXPECT_EQ(scope_of("/user.slice/user-0.slice/session-3.scope/box"), "");
+  // What a container called a cgroup below its own.
+  EXPECT_EQ(scope_of("/system.slice/lab-x.scope/\033[2J.scope"), "lab-x.scope");
+  EXPECT_EQ(scope_of("/lab-x.scope/" + std::string(300, 'a') + ".scope"),
+            "lab-x.scope");
   const std::string uid = "0a1b2c3d-0001-0002-0003-0a1b2c3d4e5f";
   EXPECT_EQ(pod_uid_of("/kubepods/besteffort/pod" + uid + "/x"), uid);
   EXPECT_EQ(pod_uid_of("/kubepods.slice/kubepods-besteffort.slice/"
@@ -304,9 +310,9 @@ HostNodes host_of(const std::vector<unsigned>& minors) {
 TEST(Toolkit, GivesWhatItsCapabilitiesNeed) {
   const auto paths = [](std::vector<std::string> environment) {
     std::string out;
-    for (const HostNode& node :
-         nodes_of_hook(spec_with(std::move(environment)), {}, host_of({0, 1}))
-             .nodes) {
+    for (const HostNode& node : nodes_of_hook(spec_with(std::move(environment)),
+                                              {}, host_of({0, 1}), true)
+                                    .nodes) {
       out += node.path.substr(5) + " ";
     }
     return out;
@@ -322,20 +328,44 @@ TEST(Toolkit, GivesWhatItsCapabilitiesNeed) {
   EXPECT_EQ(paths({"NVIDIA_VISIBLE_DEVICES=void"}), "");
 }
 
+TEST(Toolkit, ImexChannelsAreAskedForByTheSameRule) {
+  ToolkitConfig config;
+  HostNodes host = host_of({0});
+  host.nodes.push_back({"/dev/nvidia-caps-imex-channels/channel0", {195, 77}});
+  OciSpec spec = spec_with({"NVIDIA_IMEX_CHANNELS=0"});
+  spec.mounts.push_back({"/dev/null", "/var/run/nvidia-container-devices/0"});
+  config.accepts_mounts = true;
+  const auto channels = [&] {
+    const auto nodes = nodes_of_hook(spec, config, host, true).nodes;
+    return std::ranges::count(nodes, DeviceNumber{195, 77}, &HostNode::number);
+  };
+  EXPECT_EQ(channels(), 1);
+  config.ignores_imex_requests = true;
+  EXPECT_EQ(channels(), 0);
+  config.ignores_imex_requests = false;
+  // A pod's author writes its environment.
+  config.accepts_environment = false;
+  EXPECT_EQ(channels(), 0);
+  spec.may_administer = true;
+  EXPECT_EQ(channels(), 1);
+}
+
 TEST(HostNodes, AnIndexIsBelievedOnlyWhereItCanBe) {
-  EXPECT_EQ(find_gpu(host_of({0, 1}), "1")->node.path, "/dev/nvidia1");
-  EXPECT_FALSE(find_gpu(host_of({0, 2}), "0").has_value());
-  EXPECT_FALSE(find_gpu(host_of({0, 1}), "2").has_value());
-  EXPECT_FALSE(find_gpu(host_of({0, 1}), "GPU-x").has_value());
-  EXPECT_TRUE(find_gpu(host_of({0, 1}), "1:0")->is_mig);
-  EXPECT_FALSE(find_gpu(host_of({0}), "-1").has_value());
+  EXPECT_EQ(find_gpu(host_of({0, 1}), "1", true)->node.path, "/dev/nvidia1");
+  EXPECT_FALSE(find_gpu(host_of({0, 2}), "0", true).has_value());
+  EXPECT_FALSE(find_gpu(host_of({0, 1}), "2", true).has_value());
+  EXPECT_FALSE(find_gpu(host_of({0, 1}), "GPU-x", true).has_value());
+  EXPECT_TRUE(find_gpu(host_of({0, 1}), "1:0", true)->is_mig);
+  EXPECT_FALSE(find_gpu(host_of({0}), "-1", true).has_value());
+  EXPECT_FALSE(find_gpu(host_of({0, 1}), "1", false).has_value());
+  EXPECT_EQ(find_gpu(host_of({0}), "0", false)->node.path, "/dev/nvidia0");
   HostNodes known = host_of({0, 2});
   known.gpus = {{0, 2, "GPU-x", {"MIG-y"}}, {1, 0, "GPU-z", {}}};
-  EXPECT_EQ(find_gpu(known, "0")->node.path, "/dev/nvidia2");
-  EXPECT_EQ(find_gpu(known, "GPU-z")->node.path, "/dev/nvidia0");
-  EXPECT_EQ(find_gpu(known, "MIG-y")->node.path, "/dev/nvidia2");
-  EXPECT_EQ(find_gpu(known, "MIG-GPU-x/1/0")->node.path, "/dev/nvidia2");
-  EXPECT_FALSE(find_gpu(known, "GPU-other").has_value());
+  EXPECT_EQ(find_gpu(known, "0", true)->node.path, "/dev/nvidia2");
+  EXPECT_EQ(find_gpu(known, "GPU-z", true)->node.path, "/dev/nvidia0");
+  EXPECT_EQ(find_gpu(known, "MIG-y", true)->node.path, "/dev/nvidia2");
+  EXPECT_EQ(find_gpu(known, "MIG-GPU-x/1/0", true)->node.path, "/dev/nvidia2");
+  EXPECT_FALSE(find_gpu(known, "GPU-other", true).has_value());
 }
 
 TEST(HostNodes, KnowsNvidiasNames) {

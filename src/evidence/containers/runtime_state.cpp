@@ -8,7 +8,10 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "evidence/containers/roots_alone.h"
+#include "evidence/containers/users_files.h"
 #include "host/task.h"
+#include "host/walk.h"
 
 namespace gpuward {
 namespace {
@@ -19,7 +22,7 @@ constexpr size_t kMaxState = 4 << 20;
 constexpr size_t kMostRecords = 20000;
 // A user may write anything into his own run directory.
 constexpr size_t kMostUsersRecords = 200;
-constexpr size_t kMaxUsersState = 256 << 10;
+constexpr size_t kMaxUsersFile = 256 << 10;
 
 // Where a containerd keeps its state: its own, k3s's and RKE2's, MicroK8s's,
 // and the one that dockerd starts for itself.
@@ -31,6 +34,11 @@ constexpr std::array<std::string_view, 4> kContainerds = {
 constexpr std::array<std::string_view, 2> kStorages = {
     "/var/lib/containers/storage/overlay-containers",
     "/run/containers/storage/overlay-containers"};
+
+bool is_there(const Root& root, unsigned owner, const std::string& path) {
+  return owner == 0 ? root.exists(path)
+                    : read_users_file(root, owner, path, 1).has_value();
+}
 
 class Lister {
  public:
@@ -67,10 +75,28 @@ class Lister {
     if (names && names->size() <= kMostRecords) return std::move(*names);
     if (names) {
       note(folder, kMostRecords);
-    } else if (names.error().kind != Error::Kind::not_found) {
-      gaps_.push_back({std::string(kSource), names.error().text});
+    } else {
+      note(names.error());
     }
     return {};
+  }
+
+  std::vector<std::string> list_users(const std::string& folder, unsigned uid) {
+    auto names = list_users_folder(root_, uid, folder, kMostUsersRecords + 1);
+    if (!names) {
+      note(names.error());
+      return {};
+    }
+    if (names->size() > kMostUsersRecords) {
+      note(folder, kMostUsersRecords);
+      names->resize(kMostUsersRecords);
+    }
+    return std::move(*names);
+  }
+
+  void note(const Error& error) {
+    if (error.kind == Error::Kind::not_found) return;
+    gaps_.push_back({std::string(kSource), error.text});
   }
 
   void note(const std::string& folder, size_t most) {
@@ -92,16 +118,12 @@ class Lister {
 
   void list_states(const std::string& folder, const std::string& runtime,
                    std::string_view family, unsigned owner) {
-    std::vector<std::string> names = list(folder);
-    if (owner != 0 && names.size() > kMostUsersRecords) {
-      note(folder, kMostUsersRecords);
-      names.resize(kMostUsersRecords);
-    }
-    for (const std::string& id : names) {
+    for (const std::string& id :
+         owner == 0 ? list(folder) : list_users(folder, owner)) {
       const std::string base = folder + "/" + id;
       for (const auto& [file, name] :
            {std::pair("state.json", "runc"), std::pair("status", "crun")}) {
-        if (!root_.exists(base + "/" + file)) continue;
+        if (!is_there(root_, owner, base + "/" + file)) continue;
         RuntimeRecord& found = record(std::string(family), id);
         found.runtime = runtime;
         found.owner = owner;
@@ -134,7 +156,8 @@ class Lister {
 };
 
 Result<RuntimeState> make_state(const Json& pid, const Json& start,
-                                std::string_view bundle) {
+                                std::string_view bundle,
+                                const Json& root_folder) {
   constexpr int64_t kMaxPid = 1 << 22;
   if (!pid.is_integer() || pid.as_integer() <= 0 ||
       pid.as_integer() > kMaxPid || start.as_integer(-1) < 0) {
@@ -142,7 +165,8 @@ Result<RuntimeState> make_state(const Json& pid, const Json& start,
   }
   return RuntimeState{static_cast<int>(pid.as_integer()),
                       static_cast<uint64_t>(start.as_integer()),
-                      std::string(bundle)};
+                      std::string(bundle),
+                      std::string(root_folder.as_string())};
 }
 
 }  // namespace
@@ -163,14 +187,14 @@ Result<RuntimeState> parse_runc_state(std::string_view text) {
     }
   }
   return make_state((*json)["init_process_pid"], (*json)["init_process_start"],
-                    bundle);
+                    bundle, (*json)["config"]["rootfs"]);
 }
 
 Result<RuntimeState> parse_crun_status(std::string_view text) {
   const auto json = Json::parse(text);
   if (!json) return fail(Error::Kind::malformed, "not a status of crun");
   return make_state((*json)["pid"], (*json)["process-start-time"],
-                    (*json)["bundle"].as_string());
+                    (*json)["bundle"].as_string(), (*json)["rootfs"]);
 }
 
 Result<RuntimeState> read_running_state(const Root& root,
@@ -178,8 +202,8 @@ Result<RuntimeState> read_running_state(const Root& root,
   if (record.state_file.empty()) {
     return fail(Error::Kind::not_found, "no state of " + record.id);
   }
-  const std::string text = TRY(root.read(
-      record.state_file, record.owner == 0 ? kMaxState : kMaxUsersState));
+  const std::string text =
+      TRY(read_record(root, record, record.state_file, kMaxState));
   auto state = record.oci_runtime == "crun" ? parse_crun_status(text)
                                             : parse_runc_state(text);
   if (!state) {
@@ -191,7 +215,38 @@ Result<RuntimeState> read_running_state(const Root& root,
   return state;
 }
 
-std::string find_spec_file(const Root& root, const RuntimeRecord& record) {
+Result<std::string> read_record(const Root& root, const RuntimeRecord& record,
+                                const std::string& path, size_t limit) {
+  if (record.owner == 0) return root.read(path, limit);
+  return read_users_file(root, record.owner, path,
+                         std::min(limit, kMaxUsersFile));
+}
+
+namespace {
+
+// The bundle of plain runc and crun lies where its user put it.
+Result<std::string> find_in_bundle(const Root& root,
+                                   const RuntimeState& state) {
+  if (!state.bundle.starts_with('/')) {
+    return fail(Error::Kind::not_found, "no bundle");
+  }
+  std::string file = TRY(find_roots_alone(root, state.bundle + "/config.json"));
+  const std::string inner = normal_path(state.root_folder);
+  // A container whose root is the bundle may write it from inside.
+  if (state.root_folder.starts_with('/') &&
+      (inner == "/" || file.starts_with(inner + "/"))) {
+    return fail(Error::Kind::unsupported,
+                fmt::format("{} is not believed: it lies in the container's "
+                            "own root",
+                            printable(root.outside(file), 300)));
+  }
+  return file;
+}
+
+}  // namespace
+
+Result<std::string> find_spec_file(const Root& root,
+                                   const RuntimeRecord& record) {
   if (!record.spec_file.empty()) return record.spec_file;
   if (record.owner == 0) {
     for (const std::string_view storage : kStorages) {
@@ -205,14 +260,16 @@ std::string find_spec_file(const Root& root, const RuntimeRecord& record) {
     const std::string beside =
         record.state_file.substr(0, record.state_file.rfind('/') + 1) +
         "config.json";
-    if (root.exists(beside)) return beside;
+    if (is_there(root, record.owner, beside)) return beside;
   }
   // A user's bundle may lie on a file system that never answers (a home on
   // NFS): not followed.
-  if (record.owner != 0) return {};
+  if (record.owner != 0 || record.state_file.empty()) {
+    return fail(Error::Kind::not_found, "no bundle");
+  }
   const auto state = read_running_state(root, record);
-  if (!state || !state->bundle.starts_with('/')) return {};
-  return state->bundle + "/config.json";
+  if (!state) return fail(Error::Kind::not_found, "no bundle");
+  return find_in_bundle(root, *state);
 }
 
 }  // namespace gpuward

@@ -32,6 +32,7 @@ struct RuntimeState {
   int pid = 0;
   uint64_t start_time = 0;
   std::string bundle;
+  std::string root_folder;  // of the container; empty where it is not said
 };
 // state.json of runc, status of crun.
 Result<RuntimeState> parse_runc_state(std::string_view text);
@@ -41,7 +42,13 @@ Result<RuntimeState> parse_crun_status(std::string_view text);
 Result<RuntimeState> read_running_state(const Root& root,
                                         const RuntimeRecord& record);
 
-// config.json, wherever it is for such a container.
-std::string find_spec_file(const Root& root, const RuntimeRecord& record);
+// One of the record's files. A user's may be anything: users_files.h.
+Result<std::string> read_record(const Root& root, const RuntimeRecord& record,
+                                const std::string& path, size_t limit);
+// config.json, wherever it is for such a container. Error::not_found where it
+// is nowhere, Error::unsupported where others than root may write it: they may
+// have changed it since the runtime read it.
+Result<std::string> find_spec_file(const Root& root,
+                                   const RuntimeRecord& record);
 
 }  // namespace gpuward

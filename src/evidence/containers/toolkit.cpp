@@ -31,6 +31,11 @@ VisibleDevices parse_names(std::string_view text) {
   return out;
 }
 
+// Anybody who writes a container's description sets its environment.
+bool reads_environment(const OciSpec& spec, const ToolkitConfig& config) {
+  return config.accepts_environment || spec.may_administer;
+}
+
 // Images of CUDA older than the toolkit's own variables: all is meant.
 bool is_old_image(const OciSpec& spec) {
   return !spec.variable("CUDA_VERSION").value_or("").empty() &&
@@ -81,10 +86,15 @@ void add_control_nodes(LegacyNodes& out, const OciSpec& spec,
   }
 }
 
+// The hook reads this variable by the same rule as the other one
+// (getImexChannels).
 void add_imex_channels(LegacyNodes& out, const OciSpec& spec,
-                       const HostNodes& host) {
+                       const ToolkitConfig& config, const HostNodes& host) {
   const auto text = spec.variable("NVIDIA_IMEX_CHANNELS");
-  if (!text) return;
+  if (!text || config.ignores_imex_requests ||
+      !reads_environment(spec, config)) {
+    return;
+  }
   for (const std::string_view word : split(*text, ',')) {
     if (trim(word).empty()) continue;
     const HostNode* node = host.find(
@@ -99,7 +109,7 @@ void add_imex_channels(LegacyNodes& out, const OciSpec& spec,
 }
 
 void add_gpus(LegacyNodes& out, const VisibleDevices& visible,
-              const HostNodes& host) {
+              const HostNodes& host, bool may_guess) {
   if (visible.what == VisibleDevices::What::all) {
     const auto nodes = host.gpu_nodes();
     out.nodes.insert(out.nodes.end(), nodes.begin(), nodes.end());
@@ -109,7 +119,7 @@ void add_gpus(LegacyNodes& out, const VisibleDevices& visible,
     return;
   }
   for (const std::string& name : visible.names) {
-    const auto gpu = find_gpu(host, name);
+    const auto gpu = find_gpu(host, name, may_guess);
     const std::string shown = printable(name, 100);
     if (!gpu) {
       out.unresolved.push_back(
@@ -143,6 +153,8 @@ Result<ToolkitConfig> read_toolkit_config(const Root& root) {
   out.accepts_mounts =
       json["accept-nvidia-visible-devices-as-volume-mounts"].as_bool(false);
   out.no_cgroups = json["nvidia-container-cli"]["no-cgroups"].as_bool(false);
+  out.ignores_imex_requests =
+      json["features"]["ignore-imex-channel-requests"].as_bool(false);
   out.mode = json["nvidia-container-runtime"]["mode"].as_string("auto");
   return out;
 }
@@ -159,7 +171,7 @@ VisibleDevices visible_by_hook(const OciSpec& spec,
     VisibleDevices out = visible_by_mounts(spec);
     if (out.what != VisibleDevices::What::nothing) return out;
   }
-  if (!config.accepts_environment && !spec.may_administer) return {};
+  if (!reads_environment(spec, config)) return {};
   return visible_by_environment(spec);
 }
 
@@ -171,13 +183,13 @@ bool has_nvidia_hook(const OciSpec& spec) {
 }
 
 LegacyNodes nodes_of_hook(const OciSpec& spec, const ToolkitConfig& config,
-                          const HostNodes& host) {
+                          const HostNodes& host, bool may_guess) {
   LegacyNodes out;
   const VisibleDevices visible = visible_by_hook(spec, config);
   if (visible.what == VisibleDevices::What::nothing) return out;
   add_control_nodes(out, spec, host);
-  add_gpus(out, visible, host);
-  add_imex_channels(out, spec, host);
+  add_gpus(out, visible, host, may_guess);
+  add_imex_channels(out, spec, config, host);
   return out;
 }
 

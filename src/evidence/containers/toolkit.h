@@ -21,6 +21,7 @@ struct ToolkitConfig {
   bool accepts_environment = true;  // of unprivileged containers
   bool accepts_mounts = false;
   bool no_cgroups = false;
+  bool ignores_imex_requests = false;
   std::string mode = "auto";
   std::string file;
 };
@@ -50,7 +51,10 @@ struct LegacyNodes {
   std::vector<HostNode> nodes;
   std::vector<std::string> unresolved;
 };
+// `may_guess`: a GPU's number is taken for its minor where no snapshot says
+// which it has. On cgroup v2 the hook's own program stands beside systemd's, so
+// that a wrong guess opens nothing; on v1 it would.
 LegacyNodes nodes_of_hook(const OciSpec& spec, const ToolkitConfig& config,
-                          const HostNodes& host);
+                          const HostNodes& host, bool may_guess);
 
 }  // namespace gpuward

@@ -6,13 +6,13 @@
 
 #include "base/text.h"
 #include "evidence/text/extractors.h"
-#include "evidence/text/timestamp.h"
+#include "evidence/text/line_head.h"
 #include "model/facts.h"
 
 namespace gpuward {
 namespace {
 
-std::vector<Pattern> patterns() {
+std::vector<Pattern> all_patterns() {
   std::vector<Pattern> all;
   for (const ExtractorRow& row : extractor_rows()) {
     Pattern pattern{row.pattern, {}};
@@ -47,7 +47,7 @@ Value value_of(std::string_view key, const std::string& text) {
 Evidence statement(std::string_view text, const std::string& file,
                    int64_t number) {
   Evidence evidence;
-  evidence.source = std::string(line_source(text));
+  evidence.source = std::string(line_head(text, {}).source);
   evidence.text = printable(trim(text), 300);
   evidence.file = file;
   evidence.line = number;
@@ -70,11 +70,7 @@ std::optional<double> stamp(std::string_view text) {
 
 }  // namespace
 
-Extractor::Extractor() : patterns_(patterns()) {}
-
-const std::vector<std::string>& Extractor::literals() const {
-  return patterns_.literals();
-}
+PatternSet Extractor::patterns() { return PatternSet(all_patterns()); }
 
 void Extractor::offer(std::string key, Value value, int weight,
                       std::string_view text, const std::string& file,
@@ -108,22 +104,26 @@ void Extractor::see_mig(std::string_view name, std::string_view text,
 void Extractor::uptime(std::string_view text, const std::string& file,
                        int64_t number) {
   const auto seconds = stamp(text);
-  if (!seconds || *seconds < last_stamp_) return;
-  last_stamp_ = *seconds;
-  stamp_line_ = statement(text, file, number);
+  if (!seconds || *seconds < stamp_.seconds) return;
+  // Nearly every line is newer: nothing is made of it but a copy.
+  stamp_.seconds = *seconds;
+  stamp_.text.assign(text.substr(0, 400));
+  stamp_.file = file;
+  stamp_.line = number;
 }
 
 void Extractor::line(std::string_view text, const std::string& file,
                      int64_t number) {
   uptime(text, file, number);
-  for (const size_t index : patterns_.match(text)) {
+  query_.line(text, file, number);
+  for (const size_t index : patterns_->match(text)) {
     const ExtractorRow& row = extractor_rows()[index];
     if (row.key.starts_with("mig-")) {
       see_mig(row.key, text, file, number);
       continue;
     }
     const std::string value = row.value.empty()
-                                  ? group_v(patterns_, index, text)
+                                  ? group_v(*patterns_, index, text)
                                   : std::string(row.value);
     if (value.empty()) continue;
     offer(std::string(row.key), value_of(row.key, value), row.weight, text,
@@ -132,14 +132,23 @@ void Extractor::line(std::string_view text, const std::string& file,
 }
 
 std::vector<Evidence> Extractor::facts() const {
-  std::vector<Evidence> all;
+  std::vector<Evidence> all = query_.facts();
+  int on = split_gpus_ > 0 ? split_gpus_ : mig_on_;
+  int off = split_gpus_ > 0 ? listed_gpus_ - split_gpus_ : mig_off_;
+  Evidence mig_line = mig_line_;
+  if (on + off == 0) {
+    for (const Evidence& one : all) {
+      if (one.key != fact::kMig) continue;
+      ++(to_text(one.value) == "on" ? on : off);
+      mig_line = one;
+      mig_line.subject = {};
+    }
+  }
   for (const auto& [key, candidate] : best_) {
     all.push_back(candidate.evidence);
   }
-  const int on = split_gpus_ > 0 ? split_gpus_ : mig_on_;
-  const int off = split_gpus_ > 0 ? listed_gpus_ - split_gpus_ : mig_off_;
-  if (on > 0 || mig_off_ > 0) {
-    Evidence evidence = mig_line_;
+  if (on + off > 0) {
+    Evidence evidence = mig_line;
     evidence.key = fact::kMig;
     evidence.value = std::string(on == 0 ? "off" : off == 0 ? "all" : "mixed");
     evidence.text = on == 0 ? "MIG is off"
@@ -147,12 +156,12 @@ std::vector<Evidence> Extractor::facts() const {
                                           on == 1 ? "" : "s", off);
     all.push_back(std::move(evidence));
   }
-  if (last_stamp_ > 0 && !best_.contains(std::string(fact::kUptimeDays))) {
-    Evidence evidence = stamp_line_;
+  if (stamp_.seconds > 0 && !best_.contains(std::string(fact::kUptimeDays))) {
+    Evidence evidence = statement(stamp_.text, stamp_.file, stamp_.line);
     evidence.key = fact::kUptimeDays;
-    evidence.value = last_stamp_ / 86400;
+    evidence.value = stamp_.seconds / 86400;
     evidence.text =
-        fmt::format("up for {:.1f} days or more", last_stamp_ / 86400);
+        fmt::format("up for {:.1f} days or more", stamp_.seconds / 86400);
     all.push_back(std::move(evidence));
   }
   return all;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "evidence/text/smi_query.h"
 #include "matching/pattern_set.h"
 #include "model/evidence.h"
 
@@ -14,10 +15,13 @@ namespace gpuward {
 
 class Extractor {
  public:
-  Extractor();
+  // Of all extractors, compiled: dear, so made once. Its literals are those of
+  // which one occurs in every line that says something here.
+  static PatternSet patterns();
 
-  // Literals of which one occurs in every line that says something here.
-  const std::vector<std::string>& literals() const;
+  // `patterns` outlives it. One for each machine.
+  explicit Extractor(const PatternSet& patterns) : patterns_(&patterns) {}
+
   // Shows one line; lines come in the order of the file.
   void line(std::string_view text, const std::string& file, int64_t number);
   // What has been found so far, one piece of evidence for each fact.
@@ -34,8 +38,9 @@ class Extractor {
                const std::string& file, int64_t number);
   void uptime(std::string_view text, const std::string& file, int64_t number);
 
-  PatternSet patterns_;
+  const PatternSet* patterns_;
   std::map<std::string, Candidate> best_;
+  SmiQuery query_;
   // GPUs as nvidia-smi -L lists them, and rows of nvidia-smi's table.
   int listed_gpus_ = 0;
   int split_gpus_ = 0;
@@ -43,8 +48,12 @@ class Extractor {
   int mig_on_ = 0;
   int mig_off_ = 0;
   Evidence mig_line_;
-  double last_stamp_ = 0;
-  Evidence stamp_line_;
+  // The newest stamp of the kernel, and the line that has it.
+  struct {
+    double seconds = 0;
+    std::string text, file;
+    int64_t line = 0;
+  } stamp_;
 };
 
 }  // namespace gpuward

@@ -4,14 +4,14 @@
 
 #include "base/text.h"
 #include "evidence/text/given.h"
-#include "evidence/text/timestamp.h"
 
 namespace gpuward {
 namespace {
 
 // The value of `key` in `text`; "none" where there is none.
 std::string fact(std::string_view text, std::string_view key) {
-  Extractor extractor;
+  static const PatternSet patterns = Extractor::patterns();
+  Extractor extractor(patterns);
   int64_t number = 0;
   for (const auto line : split(text, '\n')) {
     extractor.line(line, "file", ++number);
@@ -23,8 +23,8 @@ std::string fact(std::string_view text, std::string_view key) {
 }
 
 TEST(Extract, EveryPatternCanBeGated) {
-  const Extractor extractor;
-  for (const std::string& literal : extractor.literals()) {
+  const PatternSet patterns = Extractor::patterns();
+  for (const std::string& literal : patterns.literals()) {
     EXPECT_GE(literal.size(), LiteralGate::kShortest) << literal;
   }
 }
@@ -105,41 +105,57 @@ TEST(Extract, MigLayouts) {
   EXPECT_EQ(fact(off, "mig"), "off");
 }
 
+TEST(Extract, WhatNvidiaSmiQSaysOfEachGpu) {
+  static const PatternSet patterns = Extractor::patterns();
+  Extractor extractor(patterns);
+  constexpr std::string_view kText =
+      "==============NVSMI LOG==============\n"
+      "\n"
+      "Driver Version                            : 570.158.01\n"
+      "\n"
+      "GPU 00000000:3B:00.0\n"
+      "    Product Name                          : NVIDIA H100 80GB HBM3\n"
+      "    MIG Mode\n"
+      "        Current                           : Enabled\n"
+      "        Pending                           : Disabled\n"
+      "    GPU Recovery Action                   : Reset\n"
+      "    ECC Errors\n"
+      "        Volatile\n"
+      "            DRAM Uncorrectable            : 3\n"
+      "        Aggregate\n"
+      "            DRAM Uncorrectable            : 9\n"
+      "    Remapped Rows\n"
+      "        Pending                           : Yes\n"
+      "        Remapping Failure Occurred        : No\n"
+      "GPU 00000000:5E:00.0\n"
+      "    MIG Mode\n"
+      "        Current                           : Disabled\n"
+      "    GPU Recovery Action                   : None\n"
+      "Volatile\n"
+      "    GPU Recovery Action                   : Reboot\n";
+  int64_t number = 0;
+  for (const auto line : split(kText, '\n')) {
+    extractor.line(line, "file", ++number);
+  }
+  std::string all;
+  for (const Evidence& one : extractor.facts()) {
+    if (one.subject.kind != Subject::Kind::gpu) continue;
+    all += one.subject.name + " " + one.key + " " + to_text(one.value) + ";";
+  }
+  EXPECT_EQ(all,
+            "0000:3b:00.0 ecc_uncorrected 3;0000:3b:00.0 mig on;"
+            "0000:3b:00.0 recovery_action reset the GPU;"
+            "0000:3b:00.0 rows_failed false;0000:3b:00.0 rows_pending true;"
+            "0000:5e:00.0 mig off;0000:5e:00.0 recovery_action none;");
+  EXPECT_EQ(fact(kText, "driver"), "570.158.01");
+}
+
 TEST(Extract, UptimeFromKernelStamps) {
   const auto days = to_double(fact(
       "[5745610.100000] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  1\n",
       "uptime_days"));
   ASSERT_TRUE(days);
   EXPECT_NEAR(*days, 66.5, 0.01);
-}
-
-TEST(Timestamp, EveryForm) {
-  const Wall now = *from_iso("2026-01-15T12:00:00Z");
-  const std::pair<const char*, const char*> kTable[] = {
-      {"Jan  9 02:11:10 node kernel: x", "2026-01-09T02:11:10.000Z"},
-      {"Jul 30 19:46:12 node kernel: x", "2025-07-30T19:46:12.000Z"},
-      {"67035 Jul 30 19:46:12 node kernel: x", "2025-07-30T19:46:12.000Z"},
-      {"I0730 20:39:03.752764 45878 x", "2025-07-30T20:39:03.752Z"},
-      {"2026-01-10T01:02:03Z node x", "2026-01-10T01:02:03.000Z"},
-      {"2026-01-10 01:02:03 node x", "2026-01-10T01:02:03.000Z"},
-  };
-  for (const auto& [line, wanted] : kTable) {
-    const auto when = line_time(line, now);
-    ASSERT_TRUE(when) << line;
-    EXPECT_EQ(to_iso(*when), wanted) << line;
-  }
-  for (const char* line : {"", "[434189.944726] XFS", "Jul 40 19:46:12 x",
-                           "Feb 30 19:46:12 x", "I9930 20:39:03.7 x"}) {
-    EXPECT_FALSE(line_time(line, now)) << line;
-  }
-}
-
-TEST(Timestamp, Sources) {
-  EXPECT_EQ(line_source("Jul 30 19:46:12 n kernel: [1.000000] x"),
-            "kernel-log");
-  EXPECT_EQ(line_source("[434189.944726] XFS (dm-3): x"), "kernel-log");
-  EXPECT_EQ(line_source("Jul 30 n kubelet[45878]: I0730"), "kubelet-log");
-  EXPECT_EQ(line_source("[INFO] a tuner"), "log");
 }
 
 TEST(Given, FactsOfAPerson) {

@@ -24,6 +24,9 @@ class LineScan {
   void feed(std::string_view block);
   void finish();  // the last line may lack its newline
 
+  // From the sink: shows so many lines that follow, whatever is in them.
+  void follow(int lines) { follow_ = lines; }
+
   int64_t lines() const { return lines_; }
   int64_t long_lines() const { return long_lines_; }
   int64_t odd_bytes() const { return odd_bytes_; }  // NUL
@@ -36,6 +39,7 @@ class LineScan {
   const Sink& sink_;
   std::string partial_;    // a line whose end has not come yet
   bool skipping_ = false;  // the rest of a line that is too long
+  int follow_ = 0;
   int64_t lines_ = 0;
   int64_t long_lines_ = 0;
   int64_t odd_bytes_ = 0;

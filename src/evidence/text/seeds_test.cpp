@@ -12,15 +12,22 @@ namespace {
 
 Diagnosis diagnose(const std::string& name) {
   static const auto catalogue = load_catalogue();
-  LogReader reader(catalogue->patterns.literals());
   State state;
+  LogReader reader(catalogue->patterns.literals(),
+                   [&](size_t machine, const Evidence& line) {
+                     EXPECT_EQ(machine, 0u);
+                     fold(*catalogue, state, line);
+                   });
   LogOptions options;
   options.now = *from_iso("2026-03-01T00:00:00Z");
   const auto summary =
-      reader.read(std::string(GPUWARD_TEST_LOGS "/") + name, options,
-                  [&](Evidence line) { fold(*catalogue, state, line); });
+      reader.read(std::string(GPUWARD_TEST_LOGS "/") + name, options);
   EXPECT_TRUE(summary) << name;
-  for (const Evidence& fact : reader.facts()) fold(*catalogue, state, fact);
+  reader.finish();
+  const auto machines = reader.machines();
+  for (const Evidence& fact : machines.at(0).facts) {
+    fold(*catalogue, state, fact);
+  }
   return conclude(*catalogue, state, {}, options.now);
 }
 

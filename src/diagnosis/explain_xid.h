@@ -1,0 +1,12 @@
+// `explain` for Xids and SXids.
+#pragma once
+
+#include "diagnosis/explain.h"
+#include "diagnosis/xid_line.h"
+
+namespace gpuward {
+
+// By number, or of a line, with what its own words say.
+Explanation explain_xid(const Catalogue& catalogue, const XidLine& line);
+
+}  // namespace gpuward

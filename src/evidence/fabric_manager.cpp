@@ -1,0 +1,76 @@
+#include "evidence/fabric_manager.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "evidence/packages.h"
+#include "evidence/unit_files.h"
+#include "host/task.h"
+#include "model/facts.h"
+
+namespace gpuward {
+namespace {
+
+constexpr std::string_view kSource = "fabric-manager";
+constexpr std::string_view kUnit = "nvidia-fabricmanager.service";
+constexpr std::string_view kProgram = "/usr/bin/nv-fabricmanager";
+// TASK_COMM_LEN cuts names at 15 characters.
+constexpr std::string_view kComm = "nv-fabricmanage";
+// Made by the driver where it found NVSwitches.
+constexpr std::string_view kSwitchNode = "/dev/nvidia-nvswitchctl";
+
+bool is_running(const Root& root, const std::vector<std::string>& tasks) {
+  return std::ranges::any_of(tasks, [&root](const std::string& name) {
+    const auto pid = to_number<int>(name);
+    if (!pid) return false;
+    const auto stat = task_stat(root, *pid);
+    return stat && stat->comm == kComm && stat->state != 'Z';
+  });
+}
+
+// The package is named after the driver's branch; since 590 it is not.
+std::string installed_version(const Root& root) {
+  const auto status = read_dpkg_status(root);
+  if (!status) return {};
+  const auto driver = root.read_word("/sys/module/nvidia/version");
+  const std::string branch =
+      driver ? driver->substr(0, driver->find('.')) : std::string();
+  for (const std::string& name : {"nvidia-fabricmanager-" + branch,
+                                  std::string("nvidia-fabricmanager")}) {
+    if (const auto version = package_version(*status, name)) {
+      return plain_version(*version);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Collected collect_fabric_manager(const Host& host) {
+  Collected out;
+  const Root& root = host.evidence;
+  const bool installed =
+      root.exists(kProgram) || !read_unit(root, kUnit).texts.empty();
+  if (!installed && !root.exists(kSwitchNode)) return out;
+  const auto tasks = root.list("/proc");
+  if (!tasks || !root.exists("/proc/uptime")) {
+    out.gaps.push_back({std::string(kSource), "no tasks to be seen in /proc"});
+    return out;
+  }
+  const std::string state = is_running(root, *tasks) ? "running"
+                            : installed              ? "stopped"
+                                                     : "absent";
+  out.evidence.push_back(node_fact(kSource, fact::kFabricManager, state,
+                                   "the fabric manager is " + state));
+  const std::string version = installed_version(root);
+  if (version.empty()) return out;
+  out.evidence.push_back(
+      node_fact(kSource, fact::kFabricManagerVersion, version,
+                fmt::format("package of the fabric manager: {}", version),
+                std::string(kDpkgStatus)));
+  return out;
+}
+
+}  // namespace gpuward

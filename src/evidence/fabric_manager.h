@@ -1,0 +1,12 @@
+// The fabric manager, which a system with NVSwitches cannot do without.
+#pragma once
+
+#include "evidence/source.h"
+
+namespace gpuward {
+
+// Facts fabric_manager and fabric_manager_version, where a driver of NVSwitches
+// or the fabric manager itself is there.
+Collected collect_fabric_manager(const Host& host);
+
+}  // namespace gpuward
