@@ -64,6 +64,14 @@ void keep_last(Json::Object& members) {
   members = std::move(out);
 }
 
+// "[json.exception.parse_error.101] parse error at line 3, …" without what is
+// for the library's programmers.
+std::string in_words(std::string_view what) {
+  const size_t end = what.find("] ");
+  return std::string(end == std::string_view::npos ? what
+                                                   : what.substr(end + 2));
+}
+
 // Makes values as they are read. The library's own tree looks a key up among
 // all that are there, one by one: an object with 100 000 keys (a file of 1 MB,
 // which may be anybody's) took it a minute.
@@ -94,7 +102,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return put(close().items); }
   bool parse_error(size_t, const std::string&,
                    const nlohmann::detail::exception& why) override {
-    error_ = why.what();
+    error_ = in_words(why.what());
     return false;
   }
 
@@ -213,7 +221,7 @@ Result<Json> Json::parse(std::string_view text) {
   try {
     if (nlohmann::json::sax_parse(text, &builder)) return builder.take();
   } catch (const nlohmann::json::exception& error) {
-    return fail(Error::Kind::malformed, error.what());
+    return fail(Error::Kind::malformed, in_words(error.what()));
   }
   return fail(Error::Kind::malformed, builder.error());
 }

@@ -48,6 +48,18 @@ bool denies_something(const DeviceProgram& program) {
   return program.denies && !program.denies->empty();
 }
 
+// "/dev/char/195:0 rw", for a node that is to be read and written.
+bool gives_whole(std::string_view entry, const Grant& grant) {
+  const std::string node = "/dev/char/" +  // path: as systemd names it
+                           std::to_string(grant.major_number) + ":" +
+                           std::to_string(grant.minor_number) + " ";
+  if (!entry.starts_with(node)) return false;
+  const std::string_view access = entry.substr(node.size());
+  return std::ranges::all_of(grant.access, [access](char letter) {
+    return letter == 'm' || access.find(letter) != std::string_view::npos;
+  });
+}
+
 // What the programs that deny nothing do with what others deny.
 std::string others_of(const DeviceProgram& program, const char* it) {
   if (is_list_of_v1(program)) return "";
@@ -93,6 +105,15 @@ std::string nodes_in_words(const Container& container) {
   paths.reserve(container.grants.size());
   for (const Grant& grant : container.grants) paths.push_back(grant.path);
   return join(paths);
+}
+
+bool is_listed_whole(const Container& container) {
+  if (!container.policy || container.grants.empty()) return false;
+  return std::ranges::all_of(container.grants, [&](const Grant& grant) {
+    return std::ranges::any_of(
+        container.policy->allow,
+        [&](const std::string& entry) { return gives_whole(entry, grant); });
+  });
 }
 
 std::string unit_in_words(std::string_view unit) {

@@ -130,6 +130,9 @@ NodeAccess::Now access_now(const Container& container);
 std::string who_denies(const Container& container);
 // "/dev/nvidia0, /dev/nvidiactl"
 std::string nodes_in_words(const Container& container);
+// systemd's list for its scope names every node by its numbers: there is
+// nothing that systemd could be asked to add.
+bool is_listed_whole(const Container& container);
 // "docker-bc045274b44b….scope": ids are long.
 std::string unit_in_words(std::string_view unit);
 // "docker container tv (bc045274b44b)"

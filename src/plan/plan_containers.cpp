@@ -126,6 +126,11 @@ void Planner::plan(const Container& container, bool lost) {
   std::optional<size_t> live;
   if (std::string why = why_not_live(container); !why.empty()) {
     refuse(subject, std::move(why));
+  } else if (!lost && is_listed_whole(container)) {
+    refuse(subject,
+           "systemd's list has all its nodes already, and what the runtime "
+           "takes away at an update no list prevents: make it anew with CDI or "
+           "an explicit --device for each node");
   } else {
     live = plan_.steps.size();
     plan_.steps.push_back(

@@ -136,6 +136,20 @@ TEST(PlanContainers, ARestartIsTheLastResort) {
   EXPECT_EQ(plan.steps[2].only_if_failed, std::nullopt);
 }
 
+TEST(PlanContainers, WhatNoListPreventsIsNotPlanned) {
+  Container listed = docker();
+  listed.policy->allow = {"/dev/char/195:0 rw", "/dev/char/195:255 r"};
+  listed.programs.clear();
+  const Plan plan = plan_of(listed, false, "at-risk");
+  EXPECT_TRUE(plan.steps.empty());
+  ASSERT_EQ(plan.refusals.size(), 1u);
+  EXPECT_NE(plan.refusals[0].why.find("has all its nodes already"),
+            std::string::npos);
+  // Less access than was granted is not all of it.
+  listed.policy->allow[0] = "/dev/char/195:0 r";
+  EXPECT_EQ(plan_of(listed, false, "at-risk").steps.size(), 1u);
+}
+
 TEST(PlanContainers, AWorkingContainerIsNotRestarted) {
   const Plan plan = plan_of(docker(), true, "at-risk");
   ASSERT_EQ(plan.steps.size(), 1u);

@@ -77,7 +77,14 @@ void add_access(Facts& facts, const Container& container) {
   const NodeAccess::Now now = access_now(container);
   facts.add(fact::kContainerAccess, std::string(name_of(now)),
             access_in_words(container));
-  if (now != NodeAccess::Now::denied) return;
+  if (now != NodeAccess::Now::denied) {
+    if (is_listed_whole(container) && container.tomorrow != Tomorrow::safe) {
+      facts.add(fact::kContainerHeals, "re-create",
+                "systemd's list has its nodes: what the runtime takes away at "
+                "an update, only a container made anew keeps");
+    }
+    return;
+  }
   const std::string by = denied_by(container);
   const std::string words = who_denies(container);
   facts.add(fact::kContainerDeniedBy, by,

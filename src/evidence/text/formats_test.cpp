@@ -169,6 +169,18 @@ TEST(Formats, PackedInEveryWay) {
   EXPECT_NE(told.gaps[0].why.find("image.png"), std::string::npos);
 }
 
+TEST(Formats, BinaryFieldsOfTheExportForm) {
+  const std::string message = "first\nNVRM: Xid (PCI:0000:3b:00): 79, x";
+  std::string size(8, '\0');
+  size[0] = static_cast<char>(message.size());
+  const Pile pile;
+  pile.write("a/journal",
+             "__CURSOR=s\n__REALTIME_TIMESTAMP=1753907943000000\n"
+             "_HOSTNAME=gpu-07\nSYSLOG_IDENTIFIER=kernel\nMESSAGE\n" +
+                 size + message + "\nPRIORITY=3\n\n");
+  EXPECT_EQ(first_finding({pile.folder()}), "gpu-fallen-off-bus");
+}
+
 TEST(Formats, DamagedPackingKeepsWhatCameBefore) {
   const std::string log = log_in(kForms[9]);
   std::string more;

@@ -132,8 +132,12 @@ void Walker::bytes(std::unique_ptr<Buffered> packed, const std::string& name,
       TarReader::looks_like_one(plain->peek(TarReader::kBlock))) {
     return archive(*plain, name, archives);
   }
-  if (!is_text(*plain, name, alone)) return;
-  if (is_export(plain->peek(kSniffed))) plain = export_lines(std::move(plain));
+  // The export form may hold any bytes.
+  if (is_export(plain->peek(kSniffed))) {
+    plain = export_lines(std::move(plain));
+  } else if (!is_text(*plain, name, alone)) {
+    return;
+  }
   LogFile file{name, modified, alone, *plain};
   walk_.visit(file);
 }

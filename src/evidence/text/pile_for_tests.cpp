@@ -111,7 +111,7 @@ Told tell(const std::vector<std::string>& paths) {
                      lines.emplace_back(machine, line);
                    });
   LogOptions options;
-  options.now = *from_iso("2026-03-01T00:00:00Z");
+  options.now = from_iso("2026-03-01T00:00:00Z").value_or(Wall{});
   options.only_one = paths.size() == 1;
   for (const std::string& path : paths) {
     const auto summary = reader.read(path, options);
