@@ -30,11 +30,10 @@ void read_line(std::string_view key, std::string_view value, LxcConfig& out) {
   if (key != "lxc.mount.entry") return;
   const auto fields = words(value);
   if (fields.size() < 2) return;
-  LxcConfig::Mount mount{std::string(fields[0]), std::string(fields[1])};
-  if (!mount.destination.starts_with('/')) {
-    mount.destination.insert(0, "/");
-  }
-  out.mounts.push_back(std::move(mount));
+  // Below the container's root, with or without a slash.
+  const bool is_absolute = fields[1].starts_with('/');
+  out.mounts.push_back({std::string(fields[0]),
+                        std::string(is_absolute ? "" : "/").append(fields[1])});
 }
 
 }  // namespace
