@@ -82,7 +82,8 @@ TEST(Tool, TheDeadlineEndsTheWholeGroup) {
     if (!task) continue;
     const auto stat = root->read("/proc/" + name + "/stat");
     if (!stat) continue;
-    const auto fields = words(stat->substr(stat->rfind(')') + 1));
+    const std::string_view text = *stat;
+    const auto fields = words(text.substr(text.rfind(')') + 1));
     const bool of_group = fields.size() > 2 && fields[2] == std::to_string(pid);
     EXPECT_FALSE(of_group && fields[0] != "Z") << *stat;
   }

@@ -21,6 +21,10 @@ namespace {
 
 // A killed task that is not stuck is gone in well under a millisecond.
 constexpr Millis kDeathTakes = 50ms;
+// One that has answered only takes itself down: slowly on a machine that is
+// short of processor time, and one that is not gone would keep the next look
+// from taking place.
+constexpr Millis kLeavingTakes = 1s;
 constexpr timespec kBetweenLooks = {0, 50'000};
 
 int reap(pid_t pid) {
@@ -30,8 +34,8 @@ int reap(pid_t pid) {
 
 // False where it is still there after that time. Nobody else can have its
 // number before it is reaped here.
-bool wait_for_death(pid_t pid) {
-  const Boot end = BootClock::now() + kDeathTakes;
+bool wait_for_death(pid_t pid, Millis patience = kDeathTakes) {
+  const Boot end = BootClock::now() + patience;
   while (reap(pid) == 0) {
     if (BootClock::now() >= end) return false;
     ::nanosleep(&kBetweenLooks, nullptr);
@@ -88,8 +92,8 @@ Result<bool> run(Assignment assignment, SharedReport& report, Millis patience) {
   // First the one that could make a second, then that one.
   const auto first = static_cast<pid_t>(child);
   if (ended) {
-    wait_for_death(first);
-    if (report->second > 0) wait_for_death(report->second);
+    wait_for_death(first, kLeavingTakes);
+    if (report->second > 0) wait_for_death(report->second, kLeavingTakes);
     return true;
   }
   end_task(first);
