@@ -149,6 +149,8 @@ int exit_code_of(const std::vector<Container>& containers,
   bool risk = false;
   bool unknown = !gaps.empty();
   for (const Container& one : containers) {
+    // What was given and is no known node could not be asked about.
+    unknown = unknown || !one.unresolved.empty();
     if (one.grants.empty()) continue;
     const Now now = access_now(one);
     if (now == Now::denied) return kFault;

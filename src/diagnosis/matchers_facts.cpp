@@ -37,8 +37,9 @@ std::string_view source_of_fact(std::string_view key) {
   return key;
 }
 
-// These values of `probe` say that there was no answer at all.
+// These values say that there was no answer at all.
 bool says_nothing(std::string_view key, std::string_view value) {
+  if (key == fact::kContainerAccess) return value == "unknown";
   return key == fact::kProbe && (value == "not-run" || value == "failed");
 }
 

@@ -194,6 +194,7 @@ Result<Keeper> start_keeper(Boot deadline) {
     ::_exit(second < 0 ? 1 : 0);
   }
   theirs.reset();
+  // It only forks: nothing in it can wait.
   while (::waitpid(first, nullptr, 0) < 0 && errno == EINTR) {
   }
   auto hello = receive_frame(out.socket.get(), deadline);

@@ -145,6 +145,11 @@ std::vector<Evidence> facts_of(const Container& container) {
                   : container.tomorrow_why);
     add_inside(facts, container);
   }
+  if (container.grants.empty() && !container.unresolved.empty()) {
+    facts.add(
+        fact::kContainerAccess, "unknown",
+        "whether it has access is not known: " + container.unresolved.front());
+  }
   if (container.asked_only) {
     facts.add(fact::kContainerAskedOnly, true,
               "its environment asks for GPUs (NVIDIA_VISIBLE_DEVICES), and no "
