@@ -2,8 +2,9 @@
 """Builds and tests presets in turn: tools/run_tests.py PRESET...
 
 What ctest counts as one entry is here counted by what runs inside it: the
-tests of a GoogleTest executable, the cases of tests/runs. What was skipped is
-listed with its reason. The last line is "N passed, N failed, N skipped".
+tests of a GoogleTest executable, the cases of tests/runs. What failed is named
+again at the end, what was skipped or passed only at its second run with the
+reason. The last line is "N passed, N failed, N skipped".
 """
 import collections
 import pathlib
@@ -20,6 +21,20 @@ DIRECTORIES = {"default": "build", "asan": "build-asan"}
 def clean(text):
     """Terminal colours have no place in a summary."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def shaky_lines(entry):
+    """What failed, or passed at its second run only, of one ctest entry."""
+    output = clean(entry.findtext("system-out") or "")
+    name = entry.get("name")
+    found = [f"failed   {name}: {case}" for case in dict.fromkeys(
+        re.findall(r"^\[  FAILED  \] (\S+\.\S+)", output, re.M))]
+    found += [f"{verdict:8} {name}: {case}" for verdict, case in re.findall(
+        r"^(failed|unsteady) +(.+)$", output, re.M)]
+    if entry.get("status") == "fail" and not any(
+            each.startswith("failed") for each in found):
+        found.append(f"failed   {name}: it crashed, or ran out of time")
+    return found
 
 
 def entry_counts(entry):
@@ -64,36 +79,40 @@ def run_preset(preset):
                               if "-DGPUWARD_TESTS=ON" in step else None)
         if done.returncode != 0 and step[0] == "cmake":
             print(f"{preset}: {' '.join(step)} failed")
-            return 0, 1, []
+            return 0, 1, [], [f"failed   {' '.join(step)}"]
     if not junit.exists():
         print(f"{preset}: ctest left no results")
-        return 0, 1, []
-    passed, failed, reasons = 0, 0, []
+        return 0, 1, [], ["failed   ctest left no results"]
+    passed, failed, reasons, shaky = 0, 0, [], []
     for entry in ElementTree.parse(junit).getroot().iter("testcase"):
         counts = entry_counts(entry)
         passed += counts[0]
         failed += counts[1]
         reasons += counts[2]
-    return passed, failed, reasons
+        shaky += shaky_lines(entry)
+    return passed, failed, reasons, shaky
 
 
 def main(presets):
     totals = [0, 0]
     skipped = collections.Counter()
-    lines = []
+    lines, shaky = [], []
     for preset in presets:
         print(f"== {preset}", flush=True)
         began = time.monotonic()
-        passed, failed, reasons = run_preset(preset)
+        passed, failed, reasons, uncertain = run_preset(preset)
         totals[0] += passed
         totals[1] += failed
         skipped.update(reasons)
+        shaky += [f"{each} ({preset})" for each in uncertain]
         lines.append(f"{preset}: {passed} passed, {failed} failed, "
                      f"{len(reasons)} skipped in "
                      f"{time.monotonic() - began:.0f} s")
     print("\n== summary")
     for reason in skipped:
         print(f"skipped  {reason}")
+    for line in shaky:
+        print(line)
     print("\n".join(lines))
     print(f"{totals[0]} passed, {totals[1]} failed, "
           f"{sum(skipped.values())} skipped")

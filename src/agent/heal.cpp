@@ -29,7 +29,7 @@ constexpr int kSystemdTimers = 43;  // two of them
 constexpr size_t kAtOnce = 8;
 constexpr Millis kSlowLook = 300ms;
 // A scope is announced before its runtime has written its records.
-constexpr Millis kFirstLooks[] = {30ms, 120ms, 400ms, 1500ms};
+constexpr Millis kFirstLooks[] = {30ms, 120ms, 400ms, 1s, 2s};
 
 bool is_lost(const Container& container) {
   return access_now(container) == NodeAccess::Now::denied;
@@ -109,7 +109,12 @@ struct Healer::Inside {
                   tell(HealEvent::Kind::systemd, "systemd has reloaded");
                   look_at_all();
                 },
-            .missed = [this] { look_at_all(); },
+            .missed =
+                [this] {
+                  // The known ones first, then those that came meanwhile.
+                  look_at_all();
+                  set_timer(kSweepTimer, 0ms, &Inside::sweep);
+                },
             .scope = [this](const std::string& unit) { on_scope(unit); },
             .written =
                 [this](const std::set<std::string>& units) {

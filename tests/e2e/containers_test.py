@@ -16,7 +16,7 @@ import containers
 import lab as labs
 import verdicts
 from containers import ABSENT, ALLOWED, DENIED, GPU
-from verdicts import expect
+from verdicts import FACTOR, expect
 
 RELOAD = "systemctl daemon-reload"
 REEXEC = "systemctl daemon-reexec"
@@ -53,6 +53,13 @@ def kept(box):
         expect(box.opens(node) == ALLOWED, f"a new process opens no {node}")
     told = box.run("nvidia-smi -L").stdout
     expect(told.startswith("GPU 0: NVIDIA H100"), told)
+
+
+def a_moment(lab):
+    """When systemd writes a list of cgroup v1 it empties it first, so that
+    whoever opens in that moment is denied: for less than a breath, which nobody
+    but systemd can prevent. On v2 there is no such moment."""
+    return 0.05 * FACTOR if lab.cgroups.version == "v1" else 0
 
 
 def happens(lab, line=RELOAD):
@@ -252,9 +259,9 @@ def the_same_process_has_its_gpu_back_when_systemd_is_told(lab):
         set_devices(box, "/dev/char/195:0 rw", "/dev/char/195:255 rw")
         expect(box.wait_for_all(ALLOWED), f"not given back: {box.answers()}")
         happens(lab)
-        expect(set(box.answers().values()) == {ALLOWED},
-               f"lost again: {box.answers()}")
-        expect(len(box.lost_for(GPU[0])) == 1, box.seen())
+        expect(box.wait_for_all(ALLOWED), f"lost again: {box.answers()}")
+        again = box.lost_for(GPU[0])[1:]
+        expect(all(each < a_moment(lab) for each in again), box.seen())
         box.remove()
 
 

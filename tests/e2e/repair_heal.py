@@ -12,8 +12,9 @@ from repairs import (MOST_SECONDS, device_allow, granted, healing,
                      kept_throughout, set_list)
 from verdicts import FACTOR, expect
 
-# A container is protected so soon after its start.
-PROTECTED_WITHIN = 2
+# A container is protected so soon after its start: it is looked for until its
+# runtime has written its records, for 3.6 s.
+PROTECTED_WITHIN = 5
 MOST_HEALS = 5
 
 

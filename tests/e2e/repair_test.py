@@ -22,8 +22,9 @@ import repair_heal
 import repair_refusals
 import verdicts
 from containers import ALLOWED, DENIED, GPU
-from containers_test import REEXEC, RELOAD, happens, kept, lost, started
-from repairs import (A_MOMENT, AT_RISK, REVOKED, cause, device_allow, doctor,
+from containers_test import (REEXEC, RELOAD, a_moment, happens, kept, lost,
+                             started)
+from repairs import (AT_RISK, REVOKED, cause, device_allow, doctor,
                      evidence, forget, gpuward, granted, kept_throughout,
                      ledger, listed, repair, states, unfinished)
 from verdicts import Skipped, expect, in_time
@@ -40,9 +41,9 @@ def is_back(box):
     """The same process opens its GPU again, new ones do, NVML answers."""
     expect(labs.state_of(box.pid) is not None, f"{box.name} was restarted")
     expect(box.wait_for_all(ALLOWED), f"{box.name} sees {box.answers()}")
-    moments = [each for each in box.lost_for(GPU[0])[1:]
-               if lab_is_v2(box) or each > A_MOMENT * verdicts.FACTOR]
-    expect(not moments, f"{box.name} saw {box.seen()}")
+    again = box.lost_for(GPU[0])[1:]
+    expect(all(each < a_moment(box.lab) for each in again),
+           f"{box.name} saw {box.seen()}")
     told = box.run("nvidia-smi -L").stdout
     expect(told.startswith("GPU 0: NVIDIA H100"), told)
 

@@ -14,13 +14,12 @@ import tempfile
 
 from cgroups import wait_until
 from containers import ALLOWED
-from containers_test import kept
+from containers_test import a_moment, kept
 from verdicts import FACTOR, Failed, expect
 
 REVOKED = "container-gpu-access-revoked"
 AT_RISK = "container-gpu-access-at-risk"
 STATE = "/var/lib/gpuward"
-A_MOMENT = 0.05
 # No answer of ours takes longer, whatever happens to containers.
 MOST_SECONDS = 10
 
@@ -102,14 +101,12 @@ def set_list(box, entries):
 
 
 def kept_throughout(box):
-    """As kept(); but when systemd writes a list of cgroup v1 it empties it
-    first, so that whoever opens in that moment is denied: for less than a
-    breath, which nobody but systemd can prevent."""
+    """As kept(), but for a moment on cgroup v1."""
     if box.lab.cgroups.version == "v2":
         kept(box)
         return
     moments = [each for node in box.wish.tries for each in box.lost_for(node)]
-    expect(all(each < A_MOMENT * FACTOR for each in moments),
+    expect(all(each < a_moment(box.lab) for each in moments),
            f"{box.name} saw {box.seen()}")
     for node in box.wish.tries:
         expect(box.wait_for(node, ALLOWED, 1), f"{box.name}: {box.answers()}")

@@ -1,7 +1,11 @@
 """Tests that are functions, and what becomes of them, a line each.
 
+A test that fails is run once more, since machines here are shared and these
+tests have deadlines. What passes then has passed, and is named as unsteady: a
+verdict that changes is looked into.
+
 tools/run_tests.py reads the last line, "N passed, N failed, N skipped", and the
-reasons of what was skipped.
+reasons of what was skipped, unsteady and failed.
 """
 import argparse
 import os
@@ -49,23 +53,30 @@ class Verdicts:
         """One test: functions without arguments, until one raises."""
         if not self.wanted(name):
             return
-        began, lines = time.monotonic(), []
+        began = time.monotonic()
         try:
-            for step in steps:
-                step()
-            result = "passed"
+            lines = self._attempt(steps)
+            if lines:
+                print(f"unsteady {name}: {lines[0]}", flush=True)
+                lines = self._attempt(steps)
         except Skipped as why:
             self.skip(name, why)
             return
-        except (Failed, RuntimeError, LookupError, OSError, StopIteration,
-                ValueError) as why:
-            result = "failed"
-            lines = (str(why) or type(why).__name__).splitlines()
+        result = "failed" if lines else "passed"
         self.counts[result] += 1
         print(f"{result:8} {name} ({time.monotonic() - began:.1f} s)",
-              flush=True)
-        for line in lines:
-            print(f"         {line}", flush=True)
+              *lines, sep="\n         ", flush=True)
+
+    @staticmethod
+    def _attempt(steps):
+        """What went wrong, in lines."""
+        try:
+            for step in steps:
+                step()
+        except (Failed, RuntimeError, LookupError, OSError, StopIteration,
+                ValueError) as why:
+            return (str(why) or type(why).__name__).splitlines()
+        return []
 
     def skip(self, name, why):
         if self.wanted(name):

@@ -132,6 +132,7 @@ class Suite:
     def __init__(self, bin_dir, only, jobs):
         self.only, self.counts = only, {"passed": 0, "failed": 0, "skipped": 0}
         self.printing = threading.Lock()
+        self.unsteady = []
         self.nodes = queue.Queue()
         self.all = []
         for _ in range(jobs):
@@ -151,7 +152,7 @@ class Suite:
             print(f"{result:8} {name} ({seconds:.1f} s)", *lines,
                   sep="\n         ", flush=True)
 
-    def run_one(self, name, case, why):
+    def run_one(self, name, case, why, again=False):
         if self.only not in name:
             return
         if why:
@@ -169,7 +170,19 @@ class Suite:
         node.end_all()
         took = time.monotonic() - began
         self.nodes.put(node)
+        if result == "failed" and not again:
+            with self.printing:
+                self.unsteady.append((name, case, why))
+                print(f"unsteady {name}: {lines[-1]}", flush=True)
+            return
         self.report(result, name, took, lines)
+
+    def run_again(self):
+        """Those that failed, once more and alone: machines here are shared,
+        and all of this is about time. A verdict that changes is named."""
+        again, self.unsteady = self.unsteady, []
+        for name, case, why in again:
+            self.run_one(name, case, why, again=True)
 
     def run(self, cases):
         """As many at once as there are nodes."""
@@ -200,6 +213,7 @@ class Suite:
         # nvmlShutdown comes when the answer is out: it cannot be recorded so.
         self.run([(f"record: {s}", lambda n, s=s: record(n, s), None)
                   for s in listed if s != "nvmlShutdown"])
+        self.run_again()
         self.only = only
         # One verdict for all of them; those that trip are failures already.
         never = [s for s in listed if found.get(s) is False]
@@ -233,6 +247,7 @@ def main():
         if any(told.only in name for name, _, _ in hang_cases(listed)):
             called = suite.called(listed)
             suite.run(hang_cases(called[::told.each]))
+        suite.run_again()
     finally:
         suite.close()
     print(f"{time.monotonic() - began:.0f} s")

@@ -211,8 +211,14 @@ def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     bin_dir = told.bin.resolve()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda case: run_case(case, bin_dir, factor), cases)
+        results = list(pool.map(
+            lambda case: run_case(case, bin_dir, factor), cases))
         for case, (result, took, lines) in zip(cases, results):
+            if result == "failed":
+                # Once more, alone: machines here are shared, and cases have
+                # deadlines. A verdict that changes is named.
+                print(f"unsteady {case['NAME']}: {lines[0]}", flush=True)
+                result, took, lines = run_case(case, bin_dir, factor)
             counts[result] += 1
             if result == "skipped":
                 print(f"skipped  {case['NAME']}: {lines[0]}", flush=True)
