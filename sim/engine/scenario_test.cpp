@@ -99,7 +99,9 @@ TEST(Scenario, NamesAreAnInterface) {
             (std::vector<std::string>{
                 "healthy-8xh100", "healthy-8xh20-mig", "h20-mig-init-hang",
                 "h20-mig-plugin-hang", "b200-uptime-hang", "b200-uptime-risk",
-                "h100-gpu-lost", "h100-gsp-timeout", "a100-driver-mismatch",
+                "h100-gpu-lost", "h100-gsp-timeout", "h100-memory-error",
+                "h100-nvswitch-fault", "a100-driver-mismatch",
+                "a100-secure-boot", "a100-mig-pending",
                 "gtx1080ti-persistence"}));
   const auto missing = load_scenario("healthy-8xh10");
   ASSERT_FALSE(missing);

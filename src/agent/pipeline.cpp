@@ -176,8 +176,8 @@ bool has_no_nvidia_hardware(const Gathered& gathered) {
          *nodes == Value(int64_t{0});
 }
 
-Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
-                   const Snapshot& snapshot, Wall now) {
+State fold_all(const Catalogue& catalogue, const Collection& collection,
+               const Snapshot& snapshot, Wall now) {
   State state;
   for (const Evidence& evidence : collection.evidence) {
     fold(catalogue, state, evidence);
@@ -185,6 +185,12 @@ Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
   for (const Evidence& evidence : facts_of(snapshot, now)) {
     fold(catalogue, state, evidence);
   }
+  return state;
+}
+
+Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
+                   const Snapshot& snapshot, Wall now) {
+  const State state = fold_all(catalogue, collection, snapshot, now);
   Diagnosis diagnosis = conclude(catalogue, state, collection.gaps, now);
   const bool explained =
       std::ranges::any_of(diagnosis.findings, [](const Finding& finding) {

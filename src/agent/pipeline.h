@@ -36,6 +36,10 @@ bool has_no_nvidia_hardware(const Gathered& gathered);
 // What a probe would be asked for, where none is to run (`why`: released, …).
 Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now);
 
+// What was collected and probed, folded: what diagnosis works on.
+State fold_all(const Catalogue& catalogue, const Collection& collection,
+               const Snapshot& snapshot, Wall now);
+
 // The pure stages over everything that was collected.
 Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
                    const Snapshot& snapshot, Wall now);

@@ -3,10 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "base/json.h"
+#include "cli/catalogue_views.h"
+#include "cli/knowledge.h"
 #include "cli/options.h"
 #include "cli/screen.h"
 #include "diagnosis/examples.h"
@@ -18,9 +22,11 @@ Result<std::vector<CatalogueFile>> read_files(
     const std::vector<std::string>& paths) {
   std::vector<CatalogueFile> out;
   for (const std::string& path : paths) {
+    std::error_code error;
+    const bool is_folder = std::filesystem::is_directory(path, error);
     std::ifstream file(path);
     std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) {
+    if (is_folder || !file || !(text << file.rdbuf())) {
       return fail(Error::Kind::not_found,
                   path + " cannot be read, or is empty");
     }
@@ -29,55 +35,129 @@ Result<std::vector<CatalogueFile>> read_files(
   return out;
 }
 
-int list(const CatalogueOptions& options, const Catalogue& catalogue) {
-  if (!options.common.json) {
-    for (const Fault& fault : catalogue.faults) {
-      fmt::print("{:<34} {:<8} {}\n", fault.id, name_of(fault.severity),
-                 fault.title);
-    }
-    return kHealthy;
-  }
-  Json faults = Json::array();
-  for (const Fault& fault : catalogue.faults) {
-    Json one = Json::object();
-    one.set("id", fault.id);
-    one.set("severity", name_of(fault.severity));
-    one.set("subject", name_of(fault.subject));
-    one.set("title", fault.title);
-    faults.push(std::move(one));
-  }
-  Json out = Json::object();
-  out.set("schema", 1);
-  out.set("faults", std::move(faults));
-  fmt::print("{}\n", out.dump(2));
-  return kHealthy;
+std::string in_words(const ExampleResult& result) {
+  return fmt::format("{}:{}: the example '{}' of {} gives {}", result.file,
+                     result.line, result.example, result.fault, result.got);
 }
 
-int check(const CatalogueOptions& options, const Catalogue& catalogue) {
-  int wrong = 0;
-  int right = 0;
-  Json failures = Json::array();
-  for (const ExampleResult& result : run_examples(catalogue)) {
-    ++(result.right ? right : wrong);
-    if (result.right) continue;
-    const std::string text =
-        fmt::format("{}: the example '{}' gives {}", result.fault,
-                    result.example, result.got);
-    if (!options.common.json) complain(text);
-    failures.push(text);
+std::string alarm_in_words(const ExampleResult& result,
+                           const std::string& alarm) {
+  return fmt::format(
+      "{}:{}: in the example '{}' of {} there is also {}: name it under "
+      "'first' or 'also' if that is right",
+      result.file, result.line, result.example, result.fault, alarm);
+}
+
+struct Verdicts {
+  int64_t right = 0;
+  std::vector<std::string> wrong;  // in words; false alarms too
+  std::vector<std::string> mistakes;
+};
+
+Verdicts judge_all(const Knowledge& knowledge,
+                   const std::vector<ExampleResult>& results) {
+  Verdicts out;
+  for (const LeftOutFile& one : knowledge.left_out) {
+    out.mistakes.insert(out.mistakes.end(), one.mistakes.begin(),
+                        one.mistakes.end());
   }
+  for (const ExampleResult& one : results) {
+    if (one.right) ++out.right;
+    if (!one.right) out.wrong.push_back(in_words(one));
+    for (const std::string& alarm : one.false_alarms) {
+      out.wrong.push_back(alarm_in_words(one, alarm));
+    }
+  }
+  return out;
+}
+
+// One row for each fault: what its examples say, and where else it was found
+// though nobody expected it.
+Json row_of(const Fault& fault, const std::vector<ExampleResult>& results) {
+  using Kind = ExampleResult::Kind;
+  const auto count = [&](auto wanted) {
+    return static_cast<int64_t>(
+        std::ranges::count_if(results, [&](const ExampleResult& one) {
+          return one.fault == fault.id && wanted(one);
+        }));
+  };
+  int64_t alarms = 0;
+  for (const ExampleResult& one : results) {
+    alarms += std::ranges::count(one.false_alarms, fault.id);
+  }
+  Json row = Json::object();
+  row.set("id", fault.id);
+  row.set("positive", count([](const ExampleResult& one) {
+            return one.kind == Kind::positive;
+          }));
+  row.set("negative", count([](const ExampleResult& one) {
+            return one.kind == Kind::negative;
+          }));
+  row.set("unknown", count([](const ExampleResult& one) {
+            return one.kind == Kind::unknown;
+          }));
+  row.set("look_alikes",
+          count([](const ExampleResult& one) { return one.look_alike; }));
+  row.set("right", count([](const ExampleResult& one) { return one.right; }));
+  row.set("wrong", count([](const ExampleResult& one) { return !one.right; }));
+  row.set("false_alarms", alarms);
+  return row;
+}
+
+Json texts_json(const std::vector<std::string>& texts) {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push(text);
+  return list;
+}
+
+void print_json(const Catalogue& catalogue, const Verdicts& verdicts,
+                const std::vector<ExampleResult>& results) {
+  Json out = Json::object();
+  out.set("schema", 1);
+  out.set("faults", static_cast<int64_t>(catalogue.faults.size()));
+  out.set("right", verdicts.right);
+  out.set("wrong", texts_json(verdicts.wrong));
+  out.set("mistakes", texts_json(verdicts.mistakes));
+  Json table = Json::array();
+  for (const Fault& fault : catalogue.faults) {
+    table.push(row_of(fault, results));
+  }
+  out.set("table", std::move(table));
+  fmt::print("{}\n", out.dump(2));
+}
+
+int check(const CatalogueOptions& options, const Knowledge& knowledge) {
+  const auto results = run_examples(knowledge.catalogue);
+  const Verdicts verdicts = judge_all(knowledge, results);
   if (options.common.json) {
-    Json out = Json::object();
-    out.set("schema", 1);
-    out.set("faults", static_cast<int64_t>(catalogue.faults.size()));
-    out.set("right", right);
-    out.set("wrong", std::move(failures));
-    fmt::print("{}\n", out.dump(2));
+    print_json(knowledge.catalogue, verdicts, results);
   } else {
+    for (const std::string& text : verdicts.mistakes) complain(text);
+    for (const std::string& text : verdicts.wrong) complain(text);
     fmt::print("{} faults, {} examples: {} right, {} wrong\n",
-               catalogue.faults.size(), right + wrong, right, wrong);
+               knowledge.catalogue.faults.size(), results.size(),
+               verdicts.right, verdicts.wrong.size());
+    for (const std::string& name : knowledge.files) {
+      fmt::print("taken: {}\n", name);
+    }
+    for (const LeftOutFile& one : knowledge.left_out) {
+      fmt::print("left out: {}\n", one.name);
+    }
   }
-  return wrong == 0 ? kHealthy : kFault;
+  if (!verdicts.mistakes.empty()) return kWrongUsage;
+  return verdicts.wrong.empty() ? kHealthy : kFault;
+}
+
+int list(const CatalogueOptions& options, const Knowledge& knowledge) {
+  complain_of_left_out(knowledge);
+  if (options.markdown) {
+    fmt::print("{}", page_of(knowledge.catalogue));
+  } else if (options.common.json) {
+    fmt::print("{}\n", list_json(knowledge.catalogue).dump(2));
+  } else {
+    fmt::print("{}", table_of(knowledge.catalogue));
+  }
+  return kHealthy;
 }
 
 }  // namespace
@@ -88,12 +168,12 @@ int catalogue(const CatalogueOptions& options) {
     complain(files.error().text);
     return kWrongUsage;
   }
-  const auto loaded = load_catalogue(*files);
-  if (!loaded) {
-    complain(loaded.error().text);
-    return kWrongUsage;
+  const auto knowledge = load_knowledge(*files);
+  if (!knowledge) {
+    complain(knowledge.error().text);
+    return kUnknown;
   }
-  return options.check ? check(options, *loaded) : list(options, *loaded);
+  return options.check ? check(options, *knowledge) : list(options, *knowledge);
 }
 
 }  // namespace gpuward::cli

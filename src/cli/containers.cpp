@@ -5,6 +5,7 @@
 
 #include "agent/heal.h"
 #include "cli/container_table.h"
+#include "cli/knowledge.h"
 #include "cli/node.h"
 #include "cli/options.h"
 #include "evidence/containers/look.h"
@@ -76,12 +77,13 @@ void tell(const Screen& screen, const HealEvent& event, bool json) {
 int stay(const ContainersOptions& options, const Host& host) {
   const Screen screen;
   auto loop = Loop::create();
-  const auto catalogue = load_catalogue();
-  if (!catalogue || !loop || !loop->end_on_signals()) {
-    complain(catalogue ? "no event loop" : catalogue.error().text);
+  const auto knowledge = load_knowledge();
+  if (!knowledge || !loop || !loop->end_on_signals()) {
+    complain(knowledge ? "no event loop" : knowledge.error().text);
     return kUnknown;
   }
-  Healer healer(host, *catalogue, *loop,
+  complain_of_left_out(*knowledge);
+  Healer healer(host, knowledge->catalogue, *loop,
                 {.heal = options.heal, .apply = options.apply},
                 [&](const HealEvent& event) {
                   tell(screen, event, options.common.json);

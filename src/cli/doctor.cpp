@@ -1,93 +1,20 @@
 // gpuward doctor: why does it not work?
-#include <fmt/core.h>
-
-#include <map>
-
 #include "agent/pipeline.h"
+#include "bundle/read.h"
+#include "cli/doctor_bundle.h"
+#include "cli/knowledge.h"
 #include "cli/node.h"
 #include "cli/options.h"
+#include "cli/patient.h"
 #include "cli/report.h"
 #include "cli/screen.h"
-#include "model/facts.h"
-#include "model/fields.h"
+#include "cli/why.h"
 
 namespace gpuward::cli {
 
-int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue);
+int doctor_on_logs(const DoctorOptions& options, const Knowledge& knowledge);
 
 namespace {
-
-using Facts = std::map<std::string, std::string, std::less<>>;
-
-// The node's facts by key; where several sources give one, the last.
-Facts node_facts(const Collection& collection) {
-  Facts out;
-  for (const Evidence& evidence : collection.evidence) {
-    if (!evidence.key.empty() && evidence.subject.kind == Subject::Kind::node) {
-      out[evidence.key] = to_text(evidence.value);
-    }
-  }
-  return out;
-}
-
-std::string fact_or_nothing(const Facts& facts, std::string_view key) {
-  const auto found = facts.find(key);
-  return found != facts.end() ? found->second : "";
-}
-
-std::string driver_of(const Snapshot& snapshot, const Facts& facts) {
-  if (snapshot.driver_version.state == Reading::State::value) {
-    return to_text(snapshot.driver_version.value);
-  }
-  return fact_or_nothing(facts, fact::kDriver);
-}
-
-// "8 × NVIDIA H20": by NVML where it answers, else by the PCI bus.
-std::string gpus_in_words(const Snapshot& snapshot, const Facts& facts) {
-  std::map<std::string, int> models;
-  for (const Gpu& gpu : snapshot.gpus) {
-    const Reading& name = reading(gpu, field::kName);
-    if (name.state == Reading::State::value) ++models[to_text(name.value)];
-  }
-  if (models.size() != 1) {
-    const std::string count = fact_or_nothing(facts, fact::kPciGpus);
-    return count.empty() ? "" : count + " × NVIDIA GPU";
-  }
-  const size_t count = std::max(snapshot.gpus.size(), size_t{1});
-  return fmt::format("{} × {}", count, models.begin()->first);
-}
-
-Patient patient_of(const Snapshot& snapshot, const Collection& collection) {
-  const Facts facts = node_facts(collection);
-  const std::string driver = driver_of(snapshot, facts);
-  const std::string module = fact_or_nothing(facts, fact::kModule);
-  Patient patient;
-  patient.name = snapshot.hostname.empty() ? "this machine" : snapshot.hostname;
-  const std::string gpus = gpus_in_words(snapshot, facts);
-  if (!gpus.empty()) patient.about.push_back(gpus);
-  if (!driver.empty()) {
-    patient.about.push_back("driver " + driver +
-                            (module.empty() ? "" : " (" + module + ")"));
-  }
-  if (snapshot.uptime_seconds > 0) {
-    patient.about.push_back("up " + to_words(Millis(static_cast<Millis::rep>(
-                                        snapshot.uptime_seconds * 1000))));
-  }
-  patient.host.set("name", snapshot.hostname);
-  patient.host.set("boot_id", snapshot.boot_id);
-  // 0 is what an unreadable /proc/uptime leaves, and no machine's uptime.
-  if (snapshot.uptime_seconds > 0) {
-    patient.host.set("uptime_seconds", snapshot.uptime_seconds);
-  }
-  patient.host.set("kernel", fact_or_nothing(facts, fact::kKernel));
-  patient.host.set("os", fact_or_nothing(facts, fact::kOs));
-  patient.host.set("driver", driver);
-  patient.host.set("module", module);
-  patient.host.set("gpus", gpus);
-  patient.probes = snapshot.probes;
-  patient.other_tasks = collection.tasks;
-  return patient;
-}
 
 int print(const DoctorOptions& options, const Patient& patient,
           const Diagnosis& diagnosis) {
@@ -100,13 +27,23 @@ int print(const DoctorOptions& options, const Patient& patient,
   return exit_code_of(diagnosis);
 }
 
+int answer_why_of(const DoctorOptions& options, const Catalogue& catalogue,
+                  const Collection& collection, const Snapshot& snapshot) {
+  const State state = fold_all(catalogue, collection, snapshot, wall_now());
+  return answer_why(options, catalogue, {{"", state, collection.gaps}});
+}
+
 int doctor_on_host(const DoctorOptions& options, const Host& host,
-                   const Catalogue& catalogue) {
+                   const Knowledge& knowledge) {
+  const Catalogue& catalogue = knowledge.catalogue;
   const Boot started = BootClock::now();
   const Gathered collection = gather(host);
   if (has_no_nvidia_hardware(collection)) {
     const Snapshot nothing =
         unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
+    if (asks_why(options)) {
+      return answer_why_of(options, catalogue, collection, nothing);
+    }
     Patient patient = patient_of(nothing, collection);
     patient.has_hardware = false;
     return print(options, patient, {});
@@ -118,10 +55,13 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
                                 line.show(waiting_for(probe, waited));
                             });
   line.clear();
+  if (asks_why(options)) {
+    return answer_why_of(options, catalogue, collection, look.snapshot);
+  }
   Patient patient = patient_of(look.snapshot, collection);
-  patient.containers = collection.containers;
-  const Diagnosis diagnosis =
+  Diagnosis diagnosis =
       diagnose(catalogue, collection, look.snapshot, wall_now());
+  add_left_out(knowledge, diagnosis);
   patient.took = BootClock::now() - started;
   return print(options, patient, diagnosis);
 }
@@ -129,20 +69,33 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
 }  // namespace
 
 int doctor(const DoctorOptions& options) {
-  const auto catalogue = load_catalogue();
-  if (!catalogue) {
-    complain(catalogue.error().text);
+  const auto knowledge = load_knowledge();
+  if (!knowledge) {
+    complain(knowledge.error().text);
     return kUnknown;
   }
+  complain_of_left_out(*knowledge);
+  if (const auto known = check_asked(options, knowledge->catalogue); !known) {
+    complain(known.error().text);
+    return kWrongUsage;
+  }
+  if (!options.bundle.empty()) {
+    return doctor_on_bundle(options, *knowledge, options.bundle);
+  }
+  // A bundle says more than the logs in it.
+  if (options.logs.size() == 1 &&
+      bundle::is_bundle(options.logs.front(), BootClock::now() + 5s)) {
+    return doctor_on_bundle(options, *knowledge, options.logs.front());
+  }
   if (!options.logs.empty() || !options.facts.empty()) {
-    return doctor_on_logs(options, *catalogue);
+    return doctor_on_logs(options, *knowledge);
   }
   const auto host = open_host(options.common);
   if (!host) {
     complain(host.error().text);
     return kWrongUsage;
   }
-  return doctor_on_host(options, *host, *catalogue);
+  return doctor_on_host(options, *host, *knowledge);
 }
 
 }  // namespace gpuward::cli

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/knowledge.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "cli/why.h"
 #include "diagnosis/conclude.h"
 #include "diagnosis/fold.h"
 #include "evidence/text/given.h"
@@ -175,6 +179,11 @@ void append(Diagnosis& all, Diagnosis one, const std::string& host) {
   }
 }
 
+std::string name_of(const Pile& pile, size_t machine) {
+  const std::string& name = pile.names[machine];
+  return name.empty() ? "a machine without a name" : name;
+}
+
 // Each machine by itself; the worst finding of all comes first, those of one
 // machine stay in their order.
 Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
@@ -183,9 +192,7 @@ Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
   }
   Diagnosis all;
   for (size_t i = 0; i < pile.states.size(); ++i) {
-    const std::string host =
-        pile.names[i].empty() ? "a machine without a name" : pile.names[i];
-    append(all, diagnose(catalogue, pile, pile.states[i]), host);
+    append(all, diagnose(catalogue, pile, pile.states[i]), name_of(pile, i));
   }
   std::ranges::stable_sort(
       all.findings, std::greater<>(), [](const Finding& finding) {
@@ -196,6 +203,17 @@ Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
   return all;
 }
 
+int answer_why_of(const DoctorOptions& options, const Catalogue& catalogue,
+                  const Pile& pile) {
+  std::vector<WhyMachine> machines;
+  for (size_t i = 0; i < pile.states.size(); ++i) {
+    const bool alone = pile.states.size() == 1;
+    machines.push_back(
+        {alone ? "" : name_of(pile, i), pile.states[i], pile.gaps});
+  }
+  return answer_why(options, catalogue, machines);
+}
+
 std::string in_words(const Pile& pile) {
   std::string words = fmt::format("{} log{}, {} lines", pile.read,
                                   pile.read == 1 ? "" : "s", pile.lines);
@@ -203,6 +221,14 @@ std::string in_words(const Pile& pile) {
     words += fmt::format(", {} machines", pile.states.size());
   }
   return words;
+}
+
+std::string days_in_words(const std::string& days) {
+  constexpr double kMillisInDay = 86'400'000;
+  const auto number = to_double(days);
+  return number ? to_words(Millis(
+                      static_cast<Millis::rep>(*number * kMillisInDay)))
+                : days + " d";
 }
 
 // What is said of the one machine there is.
@@ -216,11 +242,13 @@ void describe(const State& state, Patient& patient) {
                                   {fact::kGpu, "", ""},
                                   {fact::kDriver, "driver ", ""},
                                   {fact::kModule, "", " module"},
-                                  {fact::kUptimeDays, "up ", " d"}};
+                                  {fact::kUptimeDays, "up ", ""}};
   for (const Row& row : kRows) {
     const std::string value = fact_of(state, row.key);
     if (value.empty()) continue;
-    patient.about.push_back(std::string(row.before) + value +
+    const bool is_days = row.key == fact::kUptimeDays;
+    patient.about.push_back(std::string(row.before) +
+                            (is_days ? days_in_words(value) : value) +
                             std::string(row.after));
     patient.host.set(row.key, value);
   }
@@ -246,7 +274,8 @@ Patient patient_of(const DoctorOptions& options, const Pile& pile) {
 
 }  // namespace
 
-int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue) {
+int doctor_on_logs(const DoctorOptions& options, const Knowledge& knowledge) {
+  const Catalogue& catalogue = knowledge.catalogue;
   const Boot started = BootClock::now();
   Pile pile;
   read_logs(options, catalogue, pile);
@@ -254,7 +283,9 @@ int doctor_on_logs(const DoctorOptions& options, const Catalogue& catalogue) {
     complain(given.error().text);
     return kWrongUsage;
   }
-  const Diagnosis diagnosis = diagnose_all(catalogue, pile);
+  if (asks_why(options)) return answer_why_of(options, catalogue, pile);
+  Diagnosis diagnosis = diagnose_all(catalogue, pile);
+  add_left_out(knowledge, diagnosis);
   Patient patient = patient_of(options, pile);
   patient.took = BootClock::now() - started;
   const Screen screen;

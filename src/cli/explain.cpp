@@ -3,8 +3,11 @@
 
 #include <fmt/core.h>
 
+#include "base/text.h"
+#include "cli/knowledge.h"
 #include "cli/options.h"
 #include "cli/screen.h"
+#include "evidence/text/extract.h"
 
 namespace gpuward::cli {
 namespace {
@@ -16,6 +19,23 @@ std::string join(const std::vector<std::string>& words) {
     out += word;
   }
   return out;
+}
+
+// A line that tells of no fault may tell a fact that diagnosis uses.
+void add_facts(const std::string& line, Explanation& explanation) {
+  const PatternSet patterns = Extractor::patterns();
+  Extractor extractor(patterns);
+  extractor.line(line, "", 0);
+  for (const Evidence& fact : extractor.facts()) {
+    const std::string what =
+        fmt::format("{} = {}", fact.key, printable(to_text(fact.value), 200));
+    if (explanation.kind == "nothing") {
+      explanation.kind = "fact";
+      explanation.paragraphs.assign(1, "No fault.");
+    }
+    explanation.paragraphs.push_back(
+        fmt::format("It tells doctor a fact about the machine: {}.", what));
+  }
 }
 
 void print(const Screen& screen, const Explanation& explanation) {
@@ -40,12 +60,18 @@ void print(const Screen& screen, const Explanation& explanation) {
 }  // namespace
 
 int explain(const ExplainOptions& options) {
-  const auto catalogue = load_catalogue();
-  if (!catalogue) {
-    complain(catalogue.error().text);
+  const auto knowledge = load_knowledge();
+  if (!knowledge) {
+    complain(knowledge.error().text);
     return kUnknown;
   }
-  const auto explanation = gpuward::explain(*catalogue, join(options.words));
+  complain_of_left_out(*knowledge);
+  const std::string words = join(options.words);
+  auto explanation = gpuward::explain(knowledge->catalogue, words);
+  const bool of_line = explanation.kind == "nothing" ||
+                       explanation.kind == "line" ||
+                       explanation.kind == "harmless";
+  if (of_line) add_facts(words, explanation);
   const Screen screen;
   if (options.common.json) {
     screen.print(to_json(explanation).dump(2) + "\n");

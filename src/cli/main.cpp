@@ -27,6 +27,7 @@ struct Run {
   int operator()(const CatalogueOptions& options) const {
     return catalogue(options);
   }
+  int operator()(const BundleOptions& options) const { return bundle(options); }
   int operator()(const SimOptions& options) const { return sim(options); }
 };
 

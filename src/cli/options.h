@@ -23,6 +23,15 @@ struct DoctorOptions {
   Millis patience = 10s;
   std::vector<std::string> logs;
   std::vector<std::string> facts;
+  std::string bundle;
+  std::vector<std::string> why, why_not;  // ids of faults
+};
+
+struct BundleOptions {
+  Common common;
+  Millis patience = 10s;
+  std::string output;  // "-": standard output; empty: a name of its own
+  bool vendor_report = false;
 };
 
 struct StatusOptions {
@@ -50,6 +59,7 @@ struct ReleaseOptions {
 struct CatalogueOptions {
   Common common;
   bool check = false;
+  bool markdown = false;
   std::vector<std::string> files;  // in addition to what is built in
 };
 
@@ -86,7 +96,7 @@ struct Done {
 using Options =
     std::variant<Done, DoctorOptions, StatusOptions, ExplainOptions,
                  ContainersOptions, RepairOptions, LinksOptions, AgentOptions,
-                 ReleaseOptions, CatalogueOptions, SimOptions>;
+                 ReleaseOptions, CatalogueOptions, BundleOptions, SimOptions>;
 
 // Exit codes (sysexits.h for the last).
 inline constexpr int kHealthy = 0;
@@ -108,6 +118,7 @@ int links(const LinksOptions& options);
 int agent(const AgentOptions& options);
 int release(const ReleaseOptions& options);
 int catalogue(const CatalogueOptions& options);
+int bundle(const BundleOptions& options);
 
 // Shortens every deadline of the prober, for tests: $GPUWARD_DEADLINE_FACTOR.
 double deadline_factor();

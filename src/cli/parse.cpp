@@ -19,6 +19,11 @@ constexpr const char* kExitCodes =
     "Exit codes of doctor: 0 healthy or no NVIDIA hardware, 1 warning, 2 fault,"
     "\n3 could not tell, 64 wrong usage.";
 
+const std::string kDoctorExitCodes =
+    std::string(kExitCodes) +
+    "\nWith --why and --why-not: 0 as asked, 1 the other way round, 3 could "
+    "not tell, 64 no\nsuch fault.";
+
 // "30s", "1.5m", "250ms"; a plain number is seconds. Throws CLI11's error for
 // anything else, which the caller of parse() sees as wrong usage.
 Millis duration(const std::string& option, const std::string& text) {
@@ -51,6 +56,7 @@ struct Parsed {
   AgentOptions agent;
   ReleaseOptions release;
   CatalogueOptions catalogue;
+  BundleOptions bundle;
   SimOptions sim;
 };
 
@@ -98,7 +104,45 @@ CLI::App* add_doctor(CLI::App& app, DoctorOptions& options) {
                    "what is known of that machine (driver=570.158.01, "
                    "gpu=H20, uptime_days=66)")
       ->type_name("KEY=VALUE");
-  verb->footer(kExitCodes);
+  CLI::Option* bundle =
+      verb->add_option("--bundle", options.bundle,
+                       "read what `gpuward bundle` took on another machine; "
+                       "then nothing local is read")
+          ->type_name("FILE");
+  for (const char* live :
+       {"--log", "--root", "--run-dir", "--driver-root", "--patience"}) {
+    bundle->excludes(verb->get_option(live));
+  }
+  verb->add_option("--why", options.why,
+                   "instead of the report: why was this fault found, condition "
+                   "by condition")
+      ->type_name("ID");
+  verb->add_option("--why-not", options.why_not,
+                   "instead of the report: why was this fault not found")
+      ->type_name("ID");
+  verb->footer(kDoctorExitCodes);
+  return verb;
+}
+
+CLI::App* add_bundle(CLI::App& app, BundleOptions& options) {
+  CLI::App* verb = app.add_subcommand(
+      "bundle", "all that a report or a vendor asks for, in one file, without "
+                "secrets");
+  add_common(*verb, options.common);
+  add_driver_root(*verb, options.common);
+  verb->add_option("-o,--output", options.output,
+                   "where it is written ('-': standard output); a file that is "
+                   "there is not replaced")
+      ->type_name("FILE")
+      ->default_str("gpuward-bundle-HOST-TIME.tar.gz");
+  add_duration(*verb, "--patience", options.patience,
+               "how long to wait for the driver at most");
+  verb->add_flag("--with-vendor-report", options.vendor_report,
+                 "run nvidia-bug-report.sh as well, which can freeze: three "
+                 "minutes at most");
+  verb->footer(
+      "Exit codes: 0 written, also where pieces are missing (index.txt in it "
+      "says which\nand why), 1 it could not be written, 64 wrong usage.");
   return verb;
 }
 
@@ -216,7 +260,10 @@ CLI::App* add_catalogue(CLI::App& app, CatalogueOptions& options) {
   CLI::App* verb = app.add_subcommand(
       "catalogue", "the faults that are known; check entries of your own");
   verb->require_subcommand(1);
-  CLI::App* list = verb->add_subcommand("list", "every fault, a line each");
+  CLI::App* list = verb->add_subcommand(
+      "list", "every fault: what it is about and where it can be found");
+  list->add_flag("--markdown", options.markdown,
+                 "as the page docs/faults.md of the source tree");
   CLI::App* check = verb->add_subcommand(
       "check", "read files and run all examples: what is wrong, and where");
   check->callback([&options] { options.check = true; });
@@ -224,6 +271,10 @@ CLI::App* add_catalogue(CLI::App& app, CatalogueOptions& options) {
     each->add_option("files", options.files, "further catalogue files")
         ->type_name("FILE");
     each->add_flag("--json", options.common.json, "print JSON");
+    each->footer(
+        "Beside what is built in, all files of /etc/gpuward/catalogue.d are "
+        "read\n($GPUWARD_CONFIG_DIR instead of /etc/gpuward). Exit codes of "
+        "check: 0 all right,\n2 an example is wrong, 64 mistakes in a file.");
   }
   return verb;
 }
@@ -286,6 +337,7 @@ Options chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("agent")) return parsed.agent;
   if (app.got_subcommand("release")) return parsed.release;
   if (app.got_subcommand("catalogue")) return parsed.catalogue;
+  if (app.got_subcommand("bundle")) return parsed.bundle;
   return parsed.sim;
 }
 
@@ -336,6 +388,7 @@ Options parse(int argc, char** argv) {
   add_agent(app, parsed.agent);
   add_release(app, parsed.release);
   add_catalogue(app, parsed.catalogue);
+  add_bundle(app, parsed.bundle);
   add_sim(app, parsed.sim);
   // Last: verbs take over what stands before them.
   app.footer("gpuward VERB --help says more. " + std::string(kExitCodes));

@@ -11,6 +11,7 @@
 #include "action/engine.h"
 #include "action/why_not.h"
 #include "base/text.h"
+#include "cli/knowledge.h"
 #include "cli/node.h"
 #include "cli/options.h"
 #include "cli/screen.h"
@@ -217,12 +218,13 @@ int exit_code_of(const Error& planning) {
 }  // namespace
 
 int repair(const RepairOptions& options) {
-  const auto catalogue = load_catalogue();
+  const auto knowledge = load_knowledge();
   const auto host = open_host(options.common);
-  if (!catalogue || !host) {
-    complain(catalogue ? host.error().text : catalogue.error().text);
-    return catalogue ? kWrongUsage : kUnknown;
+  if (!knowledge || !host) {
+    complain(knowledge ? host.error().text : knowledge.error().text);
+    return knowledge ? kWrongUsage : kUnknown;
   }
+  complain_of_left_out(*knowledge);
   Report report;
   // Before the plan, which is made of what this leaves.
   if (options.apply && !interrupted_in_words(*host).empty()) {
@@ -232,7 +234,7 @@ int repair(const RepairOptions& options) {
       return nothing_was_done(report, options.common.json, finished.error());
     }
   }
-  auto planned = plan_repair(*host, *catalogue,
+  auto planned = plan_repair(*host, knowledge->catalogue,
                              {.targets = options.targets,
                               .allow_restart = options.restart,
                               .undo = options.undo});

@@ -83,6 +83,7 @@ struct Example {
   // "certain", "likely", "possible", "nothing", "unknown"
   std::string gives;
   std::string first;  // id of the first finding, empty: not asked
+  std::vector<std::string> also;  // ids of findings beside it
   // Of the finding, empty: not asked. Of the title a part is enough.
   std::string severity, title;
   int line = 0;
@@ -133,7 +134,22 @@ std::span<const EmbeddedFile> catalogue_files();
 // The compiled-in files and, after them, the user's own, which only add. An
 // error lists every mistake of every file, one a line: "file:line: text".
 Result<Catalogue> load_catalogue(const std::vector<CatalogueFile>& more = {});
-// From these files alone; for tests and `catalogue check`.
+// From these files alone; for tests.
 Result<Catalogue> load_catalogue_from(const std::vector<CatalogueFile>& files);
+
+// A file that was not taken, and why: "file:line: text".
+struct LeftOutFile {
+  std::string name;
+  std::vector<std::string> mistakes;
+};
+struct ExtendedCatalogue {
+  Catalogue catalogue;
+  std::vector<LeftOutFile> left_out;
+};
+// The compiled-in files and those of the user's that are right: a mistake in
+// one of these takes nothing away from the others. Fails only where the
+// compiled-in ones are wrong.
+Result<ExtendedCatalogue> extend_catalogue(
+    const std::vector<CatalogueFile>& more);
 
 }  // namespace gpuward

@@ -222,42 +222,4 @@ Diagnosis conclude(const Catalogue& catalogue, const State& state,
   return diagnosis;
 }
 
-Result<Why> why(const Catalogue& catalogue, const State& state,
-                const std::vector<Gap>& gaps, std::string_view id) {
-  const Fault* fault = catalogue.find(id);
-  if (fault == nullptr) {
-    std::vector<std::string> ids;
-    for (const Fault& one : catalogue.faults) ids.push_back(one.id);
-    const auto near = nearest(id, ids);
-    return fail(
-        Error::Kind::not_found,
-        fmt::format("there is no fault '{}'{}", id,
-                    near ? "; did you mean '" + *near + "'?" : std::string()));
-  }
-  Why answer;
-  answer.id = fault->id;
-  answer.title = fault->title;
-  if (fault->applies) {
-    const Scene node{catalogue, *fault, state, gaps, "", {}, true};
-    answer.applies = judge(node, *fault->applies).truth;
-  }
-  for (const Weighed& one : weigh(catalogue, *fault, state, gaps)) {
-    Why::ForSubject subject{one.subject, {}};
-    for (const Rule& rule : fault->rules) {
-      subject.rules.emplace_back(rule.confidence, judge(one.scene, rule.when));
-    }
-    answer.found = answer.found || one.rule != nullptr;
-    answer.subjects.push_back(std::move(subject));
-  }
-  for (const Finding& root :
-       conclude(catalogue, state, gaps, Wall{}).findings) {
-    for (const Consequence& one : root.consequences) {
-      if (one.id == id && answer.explained_by.empty()) {
-        answer.explained_by = root.id;
-      }
-    }
-  }
-  return answer;
-}
-
 }  // namespace gpuward

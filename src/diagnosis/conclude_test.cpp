@@ -212,6 +212,43 @@ TEST(Conclude, TwoGpusAreTwoFindings) {
                                                       "gsp-rpc-timeout"}));
 }
 
+// Each boot counts its stamps anew: ten minutes after three starts, days apart,
+// is not the same time.
+TEST(Conclude, LinesOfDifferentBootsAreNotAtOnce) {
+  const auto after_days_apart = [](int days) {
+    State state;
+    int order = 0;
+    for (const std::string gpu : {"19", "3b", "5e"}) {
+      Evidence line;
+      line.source = "journal";
+      line.when = Wall{} + std::chrono::hours(24 * days * order++);
+      line.text = fmt::format(
+          "[  600.000001] NVRM: Xid (PCI:0000:{}:00): 74, pid=1, name=a, "
+          "NVLink: fatal error detected on link 2(0x10000, 0x0, 0x0)",
+          gpu);
+      fold(catalogue(), state, line);
+    }
+    return ids(conclude(catalogue(), state, {}, Wall{}));
+  };
+  EXPECT_EQ(after_days_apart(0), std::vector<std::string>{"nvswitch-fault"});
+  EXPECT_EQ(after_days_apart(3),
+            std::vector<std::string>(3, "gpu-nvlink-error"));
+}
+
+// DKMS has the module for other kernels; the one that runs has none.
+TEST(Conclude, AModuleForAnotherKernelIsNotOneForThis) {
+  const auto with = [](std::string_view kernel) {
+    return ids(diagnose(
+        {{{"kernel", std::string(kernel)}},
+         {"nvidia/550.120, 6.8.0-49-generic, x86_64: installed",
+          "NVIDIA-SMI has failed because it couldn't communicate with the "
+          "NVIDIA driver."},
+         {}}));
+  };
+  EXPECT_EQ(with("6.8.0-51-generic").front(), "driver-not-built-for-kernel");
+  EXPECT_EQ(with("6.8.0-49-generic").front(), "driver-not-loaded");
+}
+
 TEST(Conclude, AnOldLineOfALivingGpuIsToldAndChangesNoVerdict) {
   const char* const kLines[] = {
       "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
@@ -265,21 +302,6 @@ TEST(Conclude, MemoryIsBounded) {
       EXPECT_LE(hits.samples.size(), State::kSamples);
     }
   }
-}
-
-TEST(Conclude, WhyShowsWhatHeldAndWhatDidNot) {
-  const Case one{{{"driver", "570.158.01"}, {"mig", "off"}}, {}, {}};
-  const auto answer = why(catalogue(), folded(one), {}, "nvml-init-hang-r570");
-  ASSERT_TRUE(answer);
-  EXPECT_FALSE(answer->found);
-  ASSERT_EQ(answer->subjects.size(), 1u);
-  const Judged& last = answer->subjects[0].rules.back().second;
-  ASSERT_EQ(last.parts.size(), 2u);
-  EXPECT_EQ(last.parts[0].truth, Truth::yes);
-  EXPECT_EQ(last.parts[1].truth, Truth::no);
-  const auto wrong = why(catalogue(), State{}, {}, "nvml-init-hang-r57");
-  ASSERT_FALSE(wrong);
-  EXPECT_NE(wrong.error().text.find("nvml-init-hang-r570"), std::string::npos);
 }
 
 TEST(Fold, ProseAboutFaultsIsNoFault) {

@@ -48,17 +48,39 @@ std::string outcome(const Catalogue& catalogue, const Fault& fault,
   return best;
 }
 
+ExampleResult::Kind kind_of(const Example& example) {
+  if (example.gives == "nothing") return ExampleResult::Kind::negative;
+  if (example.gives == "unknown") return ExampleResult::Kind::unknown;
+  return ExampleResult::Kind::positive;
+}
+
+// The entry itself, where it should not be found, makes the example wrong: that
+// is not counted twice.
+bool names(const Fault& fault, const Example& example, const std::string& id) {
+  return id == fault.id || id == example.first ||
+         std::ranges::find(example.also, id) != example.also.end();
+}
+
 ExampleResult run(const Catalogue& catalogue, const Fault& fault,
                   const Example& example) {
   ExampleResult result;
   result.fault = fault.id;
   result.example = example.name;
-  result.positive = example.gives != "nothing" && example.gives != "unknown";
+  result.file = fault.file;
+  result.line = example.line;
+  result.kind = kind_of(example);
+  result.look_alike =
+      example.first != fault.id && catalogue.find(example.first) != nullptr;
   const State state = fold_example(catalogue, example);
   result.got = outcome(catalogue, fault, state, example);
   result.right = result.got == example.gives;
-  if (!result.right || example.first.empty()) return result;
   const auto diagnosis = conclude(catalogue, state, example.gaps, Wall{});
+  for (const Finding& finding : diagnosis.findings) {
+    const bool told =
+        finding.severity == Severity::info || names(fault, example, finding.id);
+    if (!told) result.false_alarms.push_back(finding.id);
+  }
+  if (!result.right || example.first.empty()) return result;
   const std::string first =
       diagnosis.findings.empty() ? "nothing" : diagnosis.findings.front().id;
   result.right = first == example.first;

@@ -9,11 +9,19 @@
 namespace gpuward {
 
 struct ExampleResult {
+  enum class Kind { positive, negative, unknown };
   std::string fault;
   std::string example;
-  bool positive = false;
+  Kind kind = Kind::negative;
+  // What looks like this fault and must come out as another one.
+  bool look_alike = false;
   bool right = false;
   std::string got;  // "certain", "nothing", "unknown", …; or the first finding
+  // Faults and warnings that were found and that the example does not name:
+  // neither as what it gives, nor as `first`, nor under `also`.
+  std::vector<std::string> false_alarms;
+  std::string file;
+  int line = 0;
 };
 
 std::vector<ExampleResult> run_examples(const Catalogue& catalogue);

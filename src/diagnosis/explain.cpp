@@ -28,22 +28,6 @@ void add_versions(const Fault& fault, Explanation& out) {
   }
 }
 
-// What a finding would fill in is not known here, but for the versions.
-std::string without_blanks(const Fault& fault, std::string_view text) {
-  std::string out;
-  while (true) {
-    const size_t open = text.find('{');
-    const size_t close = text.find('}', open);
-    if (open == text.npos || close == text.npos) break;
-    out += text.substr(0, open);
-    out += text.substr(open, close - open + 1) == "{fixes}"
-               ? fixes_in_words(fault.drivers)
-               : "…";
-    text.remove_prefix(close + 1);
-  }
-  return out + std::string(text);
-}
-
 Explanation of_fault(const Fault& fault) {
   Explanation out;
   out.kind = "fault";
@@ -162,9 +146,8 @@ void put_first(std::vector<std::string>& ids, const std::string& id) {
   ids.insert(ids.begin(), id);
 }
 
-void add_conclusion(const Catalogue& catalogue, std::string_view line,
+void add_conclusion(const Catalogue& catalogue, const Diagnosis& diagnosis,
                     Explanation& out) {
-  const auto diagnosis = diagnose_alone(catalogue, line);
   for (auto finding = diagnosis.findings.rbegin();
        finding != diagnosis.findings.rend(); ++finding) {
     put_first(out.faults, finding->id);
@@ -187,7 +170,9 @@ void add_conclusion(const Catalogue& catalogue, std::string_view line,
                         ids + ".");
 }
 
-Explanation of_line(const Catalogue& catalogue, std::string_view line) {
+// `alone`: what is found by this line and no other.
+Explanation of_line(const Catalogue& catalogue, std::string_view line,
+                    const Diagnosis& alone) {
   Explanation out;
   for (const size_t index : catalogue.patterns.match(line)) {
     const Signature& signature = catalogue.signatures[index];
@@ -201,7 +186,7 @@ Explanation of_line(const Catalogue& catalogue, std::string_view line) {
   }
   if (out.kind != "line") return out;
   out.title = printable(trim(line), 300);
-  add_conclusion(catalogue, line, out);
+  add_conclusion(catalogue, alone, out);
   return out;
 }
 
@@ -240,6 +225,21 @@ Explanation of_nothing(const Catalogue& catalogue, std::string_view words) {
 
 }  // namespace
 
+std::string without_blanks(const Fault& fault, std::string_view text) {
+  std::string out;
+  while (true) {
+    const size_t open = text.find('{');
+    const size_t close = text.find('}', open);
+    if (open == text.npos || close == text.npos) break;
+    out += text.substr(0, open);
+    out += text.substr(open, close - open + 1) == "{fixes}"
+               ? fixes_in_words(fault.drivers)
+               : "…";
+    text.remove_prefix(close + 1);
+  }
+  return out + std::string(text);
+}
+
 Explanation explain(const Catalogue& catalogue, std::string_view words) {
   words = trim(words);
   if (const Fault* fault = catalogue.find(words)) return of_fault(*fault);
@@ -251,8 +251,12 @@ Explanation explain(const Catalogue& catalogue, std::string_view words) {
   if (const auto xid = find_xid_line(words)) {
     return explain_xid(catalogue, *xid);
   }
-  if (auto harmless = of_harmless(words)) return *harmless;
-  Explanation line = of_line(catalogue, words);
+  const Diagnosis alone = diagnose_alone(catalogue, words);
+  // What the catalogue makes of a line outranks the list of harmless ones.
+  if (alone.findings.empty()) {
+    if (auto harmless = of_harmless(words)) return *harmless;
+  }
+  Explanation line = of_line(catalogue, words, alone);
   if (line.kind != "nothing") return line;
   return of_nothing(catalogue, words);
 }

@@ -26,6 +26,9 @@ struct Explanation {
 // `words`: a fault's id, "Xid 79" or "79", "SXid 20034", an NVML return by
 // name, number or text, a function of NVML, or a line of a log.
 Explanation explain(const Catalogue& catalogue, std::string_view words);
+// The entry's words without its `{words}`: the fixed versions stand in for
+// {fixes}, "…" for what only a finding would know.
+std::string without_blanks(const Fault& fault, std::string_view text);
 // Nothing but that there is no entry for it.
 bool is_empty(const Explanation& explanation);
 Json to_json(const Explanation& explanation);

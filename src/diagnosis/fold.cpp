@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/text.h"
+#include "diagnosis/prose.h"
 
 namespace gpuward {
 namespace {
@@ -19,27 +19,10 @@ bool may_print(const Signature& signature, std::string_view source) {
   return true;
 }
 
-bool has_word(std::string_view line, std::string_view word) {
-  const size_t at = line.find(word);
-  return at != std::string_view::npos &&
-         (at == 0 ||
-          std::isalpha(static_cast<unsigned char>(line[at - 1])) == 0);
-}
-
-// Release notes, advice and questions speak of faults that nobody has here.
-bool is_about_faults(const Evidence& evidence) {
-  if (evidence.source != "log" || evidence.text.find("NVRM:") == 0) {
-    return false;
-  }
-  const std::string lower = to_lower(trim(evidence.text));
-  constexpr std::string_view kWords[] = {
-      "fixed",      "fixes",       "changelog",   "release notes",
-      "if you see", "known issue", "issue where", "issue that",
-      "bug where",  "bug that",    "bug which"};
-  return lower.ends_with('?') ||
-         std::ranges::any_of(kWords, [&](std::string_view word) {
-           return has_word(lower, word);
-         });
+// Speaks of a fault that nobody has here. Kernel lines always count.
+bool is_told_of_others(const Evidence& evidence) {
+  return evidence.source == "log" && evidence.text.find("NVRM:") != 0 &&
+         is_about_faults(evidence.text);
 }
 
 std::string capture(const Captures& captures, std::string_view name) {
@@ -49,12 +32,25 @@ std::string capture(const Captures& captures, std::string_view name) {
   return {};
 }
 
+// A pattern that matches a line, and what it captures there.
+struct Match {
+  size_t signature = 0;
+  Captures captures;
+};
+
+std::vector<Match> matches_in(const Catalogue& catalogue,
+                              std::string_view line) {
+  std::vector<Match> matches;
+  for (const size_t index : catalogue.patterns.match(line)) {
+    matches.push_back({index, catalogue.patterns.captures(index, line)});
+  }
+  return matches;
+}
+
 // The GPU's address, if any pattern that matches the line found one.
-std::string address_in(const Catalogue& catalogue,
-                       const std::vector<size_t>& matched,
-                       std::string_view line) {
-  for (const size_t index : matched) {
-    const auto gpu = capture(catalogue.patterns.captures(index, line), "gpu");
+std::string address_in(const std::vector<Match>& matches) {
+  for (const Match& match : matches) {
+    const auto gpu = capture(match.captures, "gpu");
     if (gpu.find(':') != std::string::npos) return gpu;
   }
   return {};
@@ -79,7 +75,12 @@ auto* slot(Map& map, const std::string& name, size_t limit) {
   return &map[name];
 }
 
+// What happened since the machine started outranks what was before.
 void count(Hits& hits, const Sample& sample) {
+  if (hits.count > 0 && sample.line.boot != hits.last.line.boot) {
+    if (sample.line.boot < hits.last.line.boot) return;
+    hits = {};
+  }
   if (hits.count == 0) hits.first = sample;
   hits.count += sample.line.times;
   hits.last = sample;
@@ -118,24 +119,27 @@ const Sample* opening(const Catalogue& catalogue, const State& state,
 
 void fold_line(const Catalogue& catalogue, State& state,
                const Evidence& evidence) {
-  if (is_about_faults(evidence)) return;
-  const auto matched = catalogue.patterns.match(evidence.text);
-  const std::string address = address_in(catalogue, matched, evidence.text);
-  for (const size_t index : matched) {
+  if (is_told_of_others(evidence)) return;
+  std::vector<Match> matches = matches_in(catalogue, evidence.text);
+  if (matches.empty()) return;
+  const std::string address = address_in(matches);
+  Sample of_line;
+  of_line.line = evidence;
+  of_line.line.text = printable(trim(evidence.text), kSampleBytes);
+  of_line.order = state.order;
+  of_line.uptime = kernel_stamp(evidence.text);
+  for (Match& match : matches) {
+    const size_t index = match.signature;
     const Signature& signature = catalogue.signatures[index];
     if (!may_print(signature, evidence.source)) continue;
     const Sample* before = opening(catalogue, state, signature, evidence);
     if (!signature.after.empty() && before == nullptr) continue;
-    Sample sample;
-    sample.line = evidence;
-    sample.line.text = printable(trim(evidence.text), kSampleBytes);
-    sample.captures = catalogue.patterns.captures(index, evidence.text);
+    Sample sample = of_line;
+    sample.captures = std::move(match.captures);
     if (before != nullptr) {
       sample.captures.insert(sample.captures.end(), before->captures.begin(),
                              before->captures.end());
     }
-    sample.order = state.order;
-    sample.uptime = kernel_stamp(evidence.text);
     const std::string subject = subject_of(evidence, sample.captures, address);
     if (!subject.empty()) {
       sample.line.subject = {Subject::Kind::gpu, subject};
@@ -146,7 +150,7 @@ void fold_line(const Catalogue& catalogue, State& state,
     const std::string key = capture(sample.captures, "key");
     if (key.empty()) continue;
     if (Sample* last = slot(state.keyed[index], key, State::kKeys)) {
-      *last = sample;
+      if (last->line.boot <= sample.line.boot) *last = sample;
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "diagnosis/fact_key.h"
 #include "diagnosis/load_fault.h"
 
 namespace gpuward {
@@ -24,6 +25,7 @@ Evidence given(std::string key, const std::string& value, Subject subject) {
 void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
   if (facts == nullptr) return;
   for (const auto& [key, value] : facts->members) {
+    check_fact_key(key, value.line, complaints);
     if (value.kind == Yaml::Kind::scalar) {
       example.facts.push_back(given(key, value.scalar, {}));
       continue;
@@ -49,6 +51,7 @@ Example read_example(const Yaml& node, Complaints& complaints) {
   example.source = section.text("source").value_or("log");
   example.gives = section.required_text("gives");
   example.first = section.text("first").value_or("");
+  example.also = section.texts("also");
   example.severity = section.text("severity").value_or("");
   example.title = section.text("title").value_or("");
   for (const std::string& source : section.texts("gaps")) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "diagnosis/fact_key.h"
 #include "diagnosis/judge.h"
 
 namespace gpuward {
@@ -112,6 +113,9 @@ class FaultReader {
     fault_.applies = condition(section_, "applies");
     fault_.moot = condition(section_, "moot");
     fault_.show = section_.texts("show");
+    for (const std::string& key : fault_.show) {
+      check_fact_key(key, section_.line_of("show"), complaints_);
+    }
     fault_.settle = section_.texts("settle");
     fault_.sources = section_.texts("sources");
     if (fault_.sources.empty()) {

@@ -57,6 +57,23 @@ TEST(Load, NamesFileLineAndSuggestion) {
       {"sources: [a document]", "means: x", "stands twice"},
       {"sources: [a document]", "explains: [{id: b}]",
        "explains 'b', which there is not"},
+      {"{seen: a-line}", "{fact: {key: drvier, is: x}}",
+       "a.yaml:9: there is no fact 'drvier'; did you mean 'driver'?"},
+      {"{seen: a-line}", "{differs: [library, drvier]}",
+       "there is no fact 'drvier'"},
+      {"sources: [a document]", "show: [gpuu]", "there is no fact 'gpuu'"},
+      {"text: all is well,", "facts: {mgi: 'on'},",
+       "a.yaml:15: there is no fact 'mgi'; did you mean 'mig'?"},
+      {"gives: nothing", "gives: nothing, first: a-faul",
+       "names 'a-faul', which there is not; did you mean 'a-fault'?"},
+      {"gives: nothing", "gives: nothing, also: [b]",
+       "names 'b', which there is not"},
+      {"a-line: 'something broke'",
+       "a-line: {pattern: something broke, after: b-line}",
+       "a.yaml:6: there is no signature 'b-line'"},
+      {"a-line: 'something broke'",
+       "a-line: {pattern: something broke, until: [b-line]}",
+       "there is no signature 'b-line'; did you mean 'a-line'?"},
       {"sources: [a document]", "xids: [x]", "xids are numbers"},
       {"sources: [a document]", "drivers: [{branch: 570, from: 575.1}]",
        "a version outside branch 570"},
@@ -87,6 +104,53 @@ TEST(Load, UserFilesOnlyAdd) {
   ASSERT_FALSE(twice);
   EXPECT_NE(twice.error().text.find("there already is a fault 'gpu-missing'"),
             std::string::npos);
+}
+
+TEST(Load, AWrongFileOfTheUsersTakesNothingElseAway) {
+  const auto right = extend_catalogue({{"mine.yaml", kGood}});
+  ASSERT_TRUE(right);
+  EXPECT_TRUE(right->left_out.empty());
+  EXPECT_NE(right->catalogue.find("a-fault"), nullptr);
+
+  const auto wrong = extend_catalogue(
+      {{"broken.yaml", "id: ["},
+       {"wrong.yaml", spoiled("severity: fault", "nonsense: 1")},
+       {"same.yaml", spoiled("id: a-fault", "id: gpu-missing")}});
+  ASSERT_TRUE(wrong);
+  EXPECT_NE(wrong->catalogue.find("gpu-missing"), nullptr);
+  EXPECT_EQ(wrong->catalogue.find("a-fault"), nullptr);
+  ASSERT_EQ(wrong->left_out.size(), 3u);
+  EXPECT_EQ(wrong->left_out[0].name, "broken.yaml");
+  for (const LeftOutFile& one : wrong->left_out) {
+    ASSERT_FALSE(one.mistakes.empty()) << one.name;
+    EXPECT_TRUE(one.mistakes[0].starts_with(one.name + ":")) << one.mistakes[0];
+  }
+}
+
+// What is right by itself and rests on a file that is not goes as well.
+TEST(Load, AFileThatNamesWhatWasLeftOutIsLeftOut) {
+  const std::string other =
+      R"(id: b-fault
+title: t
+means: m
+rules: [{confidence: likely, when: {seen: a-line}}]
+remedies: [{id: wait, text: wait}]
+sources: [s]
+examples:
+  - {name: yes, text: something broke, gives: likely}
+  - {name: no, text: all is well, gives: nothing}
+)";
+  const auto both = extend_catalogue({{"a.yaml", kGood}, {"b.yaml", other}});
+  ASSERT_TRUE(both);
+  EXPECT_TRUE(both->left_out.empty());
+  const auto none =
+      extend_catalogue({{"a.yaml", spoiled("severity: fault", "nonsense: 1")},
+                        {"b.yaml", other}});
+  ASSERT_TRUE(none);
+  ASSERT_EQ(none->left_out.size(), 2u);
+  EXPECT_NE(none->left_out[1].mistakes[0].find("no signature 'a-line'"),
+            std::string::npos);
+  EXPECT_NE(none->catalogue.find("gpu-missing"), nullptr);
 }
 
 TEST(Load, SurvivesNonsense) {

@@ -19,6 +19,7 @@ Judged judge_starts_at_uptime(const Scene& scene, const Condition& condition);
 Judged judge_unanswered(const Scene& scene, const Condition& condition);
 Judged judge_on_many(const Scene& scene, const Condition& condition);
 Judged judge_several(const Scene& scene, const Condition& condition);
+Judged judge_other_than(const Scene& scene, const Condition& condition);
 
 // Of facts.
 Judged judge_fact(const Scene& scene, const Condition& condition);

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "diagnosis/fact_key.h"
+
 namespace gpuward {
 namespace {
 
@@ -74,6 +76,15 @@ void read_several(const Yaml& node, Condition& out, Names& signatures,
   section.finish();
 }
 
+void read_other_than(const Yaml& node, Condition& out, Names& signatures,
+                     Complaints& complaints) {
+  Section section(node, "'other-than'", complaints);
+  signatures.push_back(section.required_text("signature"));
+  out.keys.push_back(section.required_text("fact"));
+  check_fact_key(out.keys.back(), section.line_of("fact"), complaints);
+  section.finish();
+}
+
 void read_source(const Yaml& node, Condition& out, Names&, Complaints&) {
   if (node.kind == Yaml::Kind::scalar) out.values.push_back(node.scalar);
   for (const Yaml& item : node.items) out.values.push_back(item.scalar);
@@ -83,6 +94,7 @@ void read_fact(const Yaml& node, Condition& out, Names&,
                Complaints& complaints) {
   Section section(node, "'fact'", complaints);
   out.keys.push_back(section.required_text("key"));
+  check_fact_key(out.keys.back(), section.line_of("key"), complaints);
   out.values = section.texts("is");
   for (std::string& one : section.texts("one-of")) {
     out.values.push_back(std::move(one));
@@ -95,7 +107,10 @@ void read_fact(const Yaml& node, Condition& out, Names&,
 
 void read_pair(const Yaml& node, Condition& out, Names&,
                Complaints& complaints) {
-  for (const Yaml& item : node.items) out.keys.push_back(item.scalar);
+  for (const Yaml& item : node.items) {
+    check_fact_key(item.scalar, item.line, complaints);
+    out.keys.push_back(item.scalar);
+  }
   if (out.keys.size() == 2) return;
   complaints.add(node.line, "must be a list of two facts");
   out.keys.resize(2);

@@ -18,6 +18,9 @@ void read_on_many(const Yaml& node, Condition& out,
                   std::vector<std::string>& signatures, Complaints& complaints);
 void read_several(const Yaml& node, Condition& out,
                   std::vector<std::string>& signatures, Complaints& complaints);
+void read_other_than(const Yaml& node, Condition& out,
+                     std::vector<std::string>& signatures,
+                     Complaints& complaints);
 void read_source(const Yaml& node, Condition& out,
                  std::vector<std::string>& signatures, Complaints& complaints);
 void read_fact(const Yaml& node, Condition& out,

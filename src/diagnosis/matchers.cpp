@@ -103,6 +103,7 @@ constexpr MatcherKind kMatchers[] = {
     {"unanswered", "{call, answer}", read_unanswered, judge_unanswered},
     {"on-many", "{signature, at-least, within}", read_on_many, judge_on_many},
     {"several", "{signature, of, same, at-least}", read_several, judge_several},
+    {"other-than", "{signature, fact}", read_other_than, judge_other_than},
     {"read", "a source", read_source, judge_read},
     {"fact", "{key, is|one-of|glob|at-least|at-most}", read_fact, judge_fact},
     {"own-fact", "{key, is|one-of|glob|at-least|at-most}", read_fact,

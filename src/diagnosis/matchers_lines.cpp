@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/text.h"
@@ -70,17 +71,31 @@ const Sample* first_of(const Scene& scene, size_t signature) {
   return first;
 }
 
+// How far apart two lines are by the clock.
+std::optional<double> clock_between(const Sample& left, const Sample& right) {
+  if (!left.line.when || !right.line.when) return std::nullopt;
+  return std::chrono::duration<double>(*right.line.when - *left.line.when)
+      .count();
+}
+
+// How far apart two lines are, where both have a time of the same kind. The
+// kernel's stamps are finer than the clock's, and begin anew with each boot:
+// where the two do not agree, the lines are of different boots.
+std::optional<double> seconds_between(const Sample& left, const Sample& right) {
+  constexpr double kSameBoot = 60;
+  const auto by_clock = clock_between(left, right);
+  if (!left.uptime || !right.uptime) return by_clock;
+  const double by_stamp = *right.uptime - *left.uptime;
+  const bool other_boot =
+      by_clock && std::abs(*by_clock - by_stamp) > kSameBoot;
+  return other_boot ? by_clock : by_stamp;
+}
+
 // Time decides where both lines have one of the same kind, else the order in
 // which they were read.
 bool before(const Sample& left, const Sample& right) {
-  if (left.uptime && right.uptime && *left.uptime != *right.uptime) {
-    return *left.uptime < *right.uptime;
-  }
-  if (left.line.when && right.line.when &&
-      *left.line.when != *right.line.when) {
-    return *left.line.when < *right.line.when;
-  }
-  return left.order < right.order;
+  const double apart = seconds_between(left, right).value_or(0);
+  return apart != 0 ? apart > 0 : left.order < right.order;
 }
 
 // For conditions on a first hit that is not there: no, or not known.
@@ -106,14 +121,6 @@ std::optional<double> uptime_at(const Scene& scene, const Sample& sample) {
     return seconds;
   }
   return std::nullopt;
-}
-
-// How far apart two first hits are, where both have a time of the same kind.
-std::optional<double> seconds_between(const Sample& left, const Sample& right) {
-  if (left.uptime && right.uptime) return *right.uptime - *left.uptime;
-  if (!left.line.when || !right.line.when) return std::nullopt;
-  return std::chrono::duration<double>(*right.line.when - *left.line.when)
-      .count();
 }
 
 // The first hit of each GPU, of any of the signatures, in order of time.
@@ -343,6 +350,31 @@ Judged judge_several(const Scene& scene, const Condition& condition) {
     }
     break;
   }
+  return judged;
+}
+
+// Lines whose `key` names something else than the fact, each of them: a module
+// that is there for every kernel but the one that runs.
+Judged judge_other_than(const Scene& scene, const Condition& condition) {
+  const std::string words = "other than: " + names_of(scene, condition);
+  const auto lines = scene.state.keyed.find(condition.signatures.front());
+  if (lines == scene.state.keyed.end()) return judge_absent(scene, condition);
+  const auto facts = facts_for(scene, condition.keys.front());
+  if (facts.empty()) {
+    return fact_not_known(scene, condition.keys.front(), words);
+  }
+  Judged judged = answer(Truth::yes, words);
+  judged.support = true;
+  for (const auto& [key, sample] : lines->second) {
+    for (const Evidence* fact : facts) {
+      if (to_text(fact->value) == key) return answer(Truth::no, words);
+    }
+    if (judged.evidence.size() >= State::kSamples) continue;
+    judged.evidence.push_back(sample.line);
+    add_captures(judged, sample);
+  }
+  judged.evidence.push_back(*facts.front());
+  judged.evidence.back().text = fact_in_words(*facts.front());
   return judged;
 }
 

@@ -183,6 +183,16 @@ std::vector<Weighed> weigh(const Catalogue& catalogue, const Fault& fault,
   return all;
 }
 
+// All that speaks for it was before the machine started anew.
+bool is_of_an_earlier_boot(const std::vector<Evidence>& evidence) {
+  const auto is_line = [](const Evidence& one) { return one.key.empty(); };
+  return std::ranges::any_of(evidence, is_line) &&
+         std::ranges::all_of(evidence, [&](const Evidence& one) {
+           return is_line(one) ? one.boot < 0
+                               : one.subject.kind == Subject::Kind::node;
+         });
+}
+
 Finding finding_from(const Weighed& weighed, Wall now) {
   const Fault& fault = *weighed.fault;
   const Rule& rule = *weighed.rule;
@@ -199,6 +209,10 @@ Finding finding_from(const Weighed& weighed, Wall now) {
                          (!finding.since || *evidence.when < *finding.since);
     const bool event = evidence.key.empty() || evidence.key == "probe";
     if (earlier && event) finding.since = evidence.when;
+  }
+  if (is_of_an_earlier_boot(weighed.judged.evidence)) {
+    finding.title += ", before the last restart";
+    finding.severity = std::min(finding.severity, Severity::warning);
   }
   add_shown(weighed, finding);
   merge_gpus(finding.evidence);

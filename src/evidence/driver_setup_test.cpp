@@ -113,6 +113,25 @@ TEST(FabricManager, AbsentStoppedRunningAndItsVersion) {
             "550.127.05");
 }
 
+// Where packages do not tell, the log of the one that runs does.
+TEST(FabricManager, ItsLogTellsTheVersionThatRuns) {
+  TempTree tree;
+  tree.file("/proc/uptime", "1 1\n").file("/usr/bin/nv-fabricmanager", "");
+  tree.file("/var/log/fabricmanager.log",
+            "[t] [INFO] [tid 9] Fabric Manager version 570.158.01 is running "
+            "with the following configuration options\n"
+            "[t] [INFO] [tid 9] Fabric Manager version 570.172.08 is running "
+            "with the following configuration options\n");
+  const auto version = [&tree] {
+    return value_of(tree, collect_fabric_manager, fact::kFabricManagerVersion);
+  };
+  EXPECT_EQ(version(), "-");
+  tree.file("/proc/77/stat",
+            "77 (nv-fabricmanage) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 99 "
+            "0\n");
+  EXPECT_EQ(version(), "570.172.08");
+}
+
 TEST(Pci, CountsSwitches) {
   TempTree tree;
   tree.file("/sys/bus/pci/devices/0000:85:00.0/vendor", "0x10de\n");

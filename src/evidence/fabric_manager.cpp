@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "evidence/log_file.h"
 #include "evidence/packages.h"
 #include "evidence/unit_files.h"
 #include "host/task.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::string_view kSource = "fabric-manager";
 constexpr std::string_view kUnit = "nvidia-fabricmanager.service";
+constexpr std::string_view kLog = "/var/log/fabricmanager.log";
 constexpr std::string_view kProgram = "/usr/bin/nv-fabricmanager";
 // TASK_COMM_LEN cuts names at 15 characters.
 constexpr std::string_view kComm = "nv-fabricmanage";
@@ -46,6 +48,24 @@ std::string installed_version(const Root& root) {
   return {};
 }
 
+// Of the one that runs, where packages do not tell (rpm): "Fabric Manager
+// version 570.172.08 is running with the following configuration options".
+std::string version_in_log(const Root& root) {
+  constexpr size_t kEnd = 256 * 1024;
+  constexpr std::string_view kWords = "Fabric Manager version ";
+  const auto lines = read_tail(root, kLog, kEnd);
+  if (!lines) return {};
+  std::string last;
+  for (const FileLine& line : *lines) {
+    const size_t at = line.text.find(kWords);
+    if (at == std::string::npos) continue;
+    const std::string_view rest =
+        std::string_view(line.text).substr(at + kWords.size());
+    last = rest.substr(0, rest.find_first_not_of("0123456789."));
+  }
+  return last;
+}
+
 }  // namespace
 
 Collected collect_fabric_manager(const Host& host) {
@@ -64,12 +84,17 @@ Collected collect_fabric_manager(const Host& host) {
                                                      : "absent";
   out.evidence.push_back(node_fact(kSource, fact::kFabricManager, state,
                                    "the fabric manager is " + state));
-  const std::string version = installed_version(root);
+  const std::string installed_now = installed_version(root);
+  const bool running = state == "running";
+  const std::string version =
+      installed_now.empty() && running ? version_in_log(root) : installed_now;
   if (version.empty()) return out;
+  const bool in_log = installed_now.empty();
   out.evidence.push_back(
       node_fact(kSource, fact::kFabricManagerVersion, version,
-                fmt::format("package of the fabric manager: {}", version),
-                std::string(kDpkgStatus)));
+                fmt::format("{} of the fabric manager: {}",
+                            in_log ? "log" : "package", version),
+                std::string(in_log ? kLog : kDpkgStatus)));
   return out;
 }
 

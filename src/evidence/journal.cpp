@@ -109,7 +109,51 @@ Result<void> check_it_speaks(sd_journal* journal, const std::string& boot_id) {
               "readable without root or the group systemd-journal");
 }
 
+Result<JournalBoot> boot_of(sd_journal* journal, const std::string& boot_id) {
+  JournalBoot out{boot_id, {}, {}};
+  ::sd_journal_flush_matches(journal);
+  TRY_VOID(add_match(journal, "_BOOT_ID=" + boot_id));
+  if (::sd_journal_seek_head(journal) < 0 || ::sd_journal_next(journal) <= 0) {
+    return fail(Error::Kind::not_found, "the boot has no entry");
+  }
+  out.first = wall_time(journal);
+  if (::sd_journal_seek_tail(journal) >= 0 &&
+      ::sd_journal_previous(journal) > 0) {
+    out.last = wall_time(journal);
+  }
+  return out;
+}
+
 }  // namespace
+
+Result<std::vector<JournalBoot>> read_journal_boots(const Root& root,
+                                                    size_t most) {
+  if (!has_journal(root)) {
+    return fail(Error::Kind::not_found, "no journal is kept");
+  }
+  const Handle journal = TRY(open_journal(root));
+  const int asked = ::sd_journal_query_unique(journal.get(), "_BOOT_ID");
+  if (asked < 0) return fail_errno(-asked, "asking the journal");
+  std::vector<std::string> ids;
+  const void* data = nullptr;
+  size_t size = 0;
+  while (::sd_journal_enumerate_unique(journal.get(), &data, &size) > 0) {
+    const std::string_view field(static_cast<const char*>(data), size);
+    ids.emplace_back(field.substr(std::min(size, field.find('=') + 1)));
+  }
+  constexpr Millis kLongest = 2s;
+  const Boot until = BootClock::now() + kLongest;
+  std::vector<JournalBoot> out;
+  for (const std::string& id : ids) {
+    if (BootClock::now() >= until) break;
+    if (auto boot = boot_of(journal.get(), id)) out.push_back(*boot);
+  }
+  std::ranges::sort(out, {}, &JournalBoot::first);
+  if (out.size() > most) {
+    out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(most));
+  }
+  return out;
+}
 
 Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
   if (!has_journal(root)) {

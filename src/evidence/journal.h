@@ -37,4 +37,15 @@ struct JournalLines {
 // it keeps one that tells nothing of that boot.
 Result<JournalLines> read_journal(const Root& root, const JournalQuery& query);
 
+struct JournalBoot {
+  std::string boot_id;  // 32 digits of hex
+  Wall first{};
+  Wall last{};  // where it was not shut down: nearly when it died
+};
+
+// The newest boots of which the journal has anything, oldest first; at most
+// `most`, looked for during two seconds.
+Result<std::vector<JournalBoot>> read_journal_boots(const Root& root,
+                                                    size_t most);
+
 }  // namespace gpuward

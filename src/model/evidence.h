@@ -35,6 +35,9 @@ struct Evidence {
   int64_t line = 0;  // in that file, from 1; 0 if none
   // Of a flood not every line is shown: how many like it this one stands for.
   int64_t times = 1;
+  // Which start of the machine a line is of, where its log says so: 0 the one
+  // that ran when it was taken, -1 the one before.
+  int boot = 0;
 
   bool operator==(const Evidence&) const = default;
 };

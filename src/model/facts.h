@@ -5,9 +5,13 @@
 // that GPU; otherwise the node.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace gpuward::fact {
+
+// All of those below: cmake/fact_keys.cmake reads this file.
+std::span<const std::string_view> all_keys();
 
 // Driver and library.
 inline constexpr std::string_view kDriver = "driver";  // "570.158.01", loaded

@@ -150,6 +150,7 @@ Json to_json(const Evidence& evidence) {
   }
   set_text(json, "key", evidence.key);
   if (evidence.value != Value{}) json.set("value", to_json(evidence.value));
+  if (evidence.times != 1) json.set("times", evidence.times);
   return json;
 }
 

@@ -41,6 +41,11 @@ Json to_json(const Outcome& outcome);
 Result<Reading> reading_from_json(const Json& json, Wall now);
 Result<Gpu> gpu_from_json(const Json& json, Wall now);
 Result<Evidence> evidence_from_json(const Json& json);
+Result<Gap> gap_from_json(const Json& json);
+Result<StuckTask> task_from_json(const Json& json);
+// All but `start_time` and `cgroup_folder`, which mean something on that
+// machine alone; each node is a grant.
+Result<Container> container_from_json(const Json& json);
 Result<Finding> finding_from_json(const Json& json);
 Result<Snapshot> snapshot_from_json(const Json& json);
 Result<Step> step_from_json(const Json& json);

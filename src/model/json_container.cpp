@@ -81,6 +81,7 @@ Json to_json(const Container& container) {
   set_text(json, "namespace", container.pod_namespace);
   json.set("pid", container.pid);
   json.set("cgroup", container.cgroup);
+  json.set("cgroup_v2", container.cgroup_v2);
   set_text(json, "unit", container.unit);
   json.set("injection", name_of(container.injection));
   json.set("frozen", container.frozen);

@@ -164,7 +164,8 @@ def run_case(case, bin_dir, factor):
                    *shlex.split(case["SIM"]), "--", *command]
     environment = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}",
                    "LOGS": str(HERE / "logs"), "LC_ALL": "C.UTF-8",
-                   "NO_COLOR": "1", "BIN": str(bin_dir)}
+                   "NO_COLOR": "1", "BIN": str(bin_dir),
+                   "GPUWARD_CONFIG_DIR": "/nonexistent"}
     limit = float(case["MAX_SECONDS"]) * factor
     with tempfile.TemporaryDirectory(prefix="gpuward-run-") as folder:
         began = time.monotonic()

@@ -29,7 +29,7 @@ class Parser {
       return;
     }
     const size_t equals = line.find('=');
-    if (equals == std::string_view::npos) return;
+    if (equals == std::string_view::npos || equals == 0) return;
     settings.push_back({section_, std::string(trim(line.substr(0, equals))),
                         std::string(trim(line.substr(equals + 1)))});
   }

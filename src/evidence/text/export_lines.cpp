@@ -82,7 +82,9 @@ class ExportLines final : public ByteSource {
     std::memcpy(&length, text.data() + at, kLengthBytes);
     at += kLengthBytes;
     const uint64_t kept = std::min(length, kLongestField);
-    if (text.size() - at < kept) return 0;
+    // With the newline behind it, unless the file is cut there.
+    const bool whole = text.size() - at > kept;
+    if (!whole && !(ended_ && text.size() - at == kept)) return 0;
     take(name, text.substr(at, kept));
     if (length == kept) return std::min(at + kept + 1, text.size());
     skip_ = length > uint64_t{1} << 40 ? 0 : length - kept + 1;

@@ -41,6 +41,10 @@ Value value_of(std::string_view key, const std::string& text) {
     if (const auto number = to_double(text)) return *number;
   }
   if (key == fact::kCgroup) return "v" + text;
+  if (key == fact::kModuleLoaded) return text == "true";
+  if (key == fact::kNvmlGpus) {
+    if (const auto number = to_number<int64_t>(text)) return *number;
+  }
   return text;
 }
 
@@ -116,6 +120,7 @@ void Extractor::line(std::string_view text, const std::string& file,
                      int64_t number) {
   uptime(text, file, number);
   query_.line(text, file, number);
+  tools_.line(text, file, number);
   for (const size_t index : patterns_->match(text)) {
     const ExtractorRow& row = extractor_rows()[index];
     if (row.key.starts_with("mig-")) {
@@ -132,7 +137,8 @@ void Extractor::line(std::string_view text, const std::string& file,
 }
 
 std::vector<Evidence> Extractor::facts() const {
-  std::vector<Evidence> all = query_.facts();
+  std::vector<Evidence> all = tools_.facts();
+  for (Evidence& one : query_.facts()) all.push_back(std::move(one));
   int on = split_gpus_ > 0 ? split_gpus_ : mig_on_;
   int off = split_gpus_ > 0 ? listed_gpus_ - split_gpus_ : mig_off_;
   Evidence mig_line = mig_line_;

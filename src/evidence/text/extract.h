@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "evidence/text/smi_query.h"
+#include "evidence/text/tool_output.h"
 #include "matching/pattern_set.h"
 #include "model/evidence.h"
 
@@ -41,6 +42,7 @@ class Extractor {
   const PatternSet* patterns_;
   std::map<std::string, Candidate> best_;
   SmiQuery query_;
+  ToolOutput tools_;
   // GPUs as nvidia-smi -L lists them, and rows of nvidia-smi's table.
   int listed_gpus_ = 0;
   int split_gpus_ = 0;

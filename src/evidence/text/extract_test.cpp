@@ -158,6 +158,94 @@ TEST(Extract, UptimeFromKernelStamps) {
   EXPECT_NEAR(*days, 66.5, 0.01);
 }
 
+// "subject key value;…" of all facts in `text`.
+std::string all_facts(std::string_view text) {
+  static const PatternSet patterns = Extractor::patterns();
+  Extractor extractor(patterns);
+  int64_t number = 0;
+  for (const auto line : split(text, '\n')) {
+    extractor.line(line, "file", ++number);
+  }
+  std::string all;
+  for (const Evidence& one : extractor.facts()) {
+    all += one.subject.name + " " + one.key + " " + to_text(one.value) + ";";
+  }
+  return all;
+}
+
+TEST(Extract, WhatToolsSayInSeveralLines) {
+  EXPECT_EQ(all_facts("3b:00.0 3D controller: NVIDIA Corporation GH100\n"
+                      "\tSubsystem: NVIDIA Corporation Device 16c1\n"
+                      "\tKernel driver in use: nouveau\n"
+                      "\tKernel modules: nvidiafb, nouveau\n"
+                      "3c:00.0 Audio device: NVIDIA Corporation Device\n"
+                      "\tKernel driver in use: snd_hda_intel\n"
+                      "0000:5e:00.0 VGA compatible controller [0300]: NVIDIA "
+                      "Corporation [10de:2330]\n"
+                      "\tKernel modules: nvidiafb, nouveau, nvidia\n"),
+            " pci_gpus 2;0000:3b:00.0 pci_driver nouveau;"
+            "0000:5e:00.0 pci_driver none;");
+  std::string modules = "Module                  Size  Used by\n";
+  EXPECT_EQ(all_facts(modules + "xfs 100 1\n"), "");  // it was filtered
+  for (int i = 0; i < 30; ++i) {
+    modules += "m" + std::to_string(i) + "    16384  1 x,y\n";
+  }
+  EXPECT_EQ(all_facts(modules), " module_loaded false;");
+  EXPECT_EQ(
+      all_facts(modules + "nvidia              56823808  12 nvidia_uvm\n"),
+      " module_loaded true; module_loaded true;");
+  EXPECT_EQ(all_facts("● nvidia-fabricmanager.service - NVIDIA fabric manager\n"
+                      "     Loaded: loaded\n"
+                      "     Active: failed (Result: exit-code) since Wed\n"
+                      "     Active: active (running)\n"),
+            " fabric_manager stopped;");
+  EXPECT_EQ(all_facts("|   0  NVIDIA H100 80GB HBM3          On  | "
+                      "  00000000:3B:00.0 Off |                    3 |\n"),
+            "0000:3b:00.0 ecc_uncorrected 3; gpu NVIDIA H100 80GB HBM3; "
+            "persistence on;");
+  EXPECT_EQ(
+      all_facts("index, pci.bus_id, ecc.errors.uncorrected.volatile.total, "
+                "power.draw [W], mig.mode.current\n"
+                "0, 00000000:3B:00.0, 2, 70.10 W, Disabled\n"
+                "1, 00000000:5E:00.0, [N/A], [Unknown Error], [N/A]\n"
+                "2, 00000000:86:00.0, [GPU is lost], [GPU is lost], [N/A]\n"
+                "and so on, 00000000:87:00.0, 7, 8, Enabled\n"),
+      "0000:3b:00.0 ecc_uncorrected 2;0000:3b:00.0 mig off;"
+      "0000:86:00.0 nvml GPU_IS_LOST;"
+      "0000:87:00.0 ecc_uncorrected 7;0000:87:00.0 mig on; mig mixed;");
+}
+
+TEST(Extract, OutputOfPackagesAndOfTheKernel) {
+  const std::tuple<const char*, const char*, const char*> kTable[] = {
+      {"SecureBoot enabled", "secure_boot", "on"},
+      {"SecureBoot disabled", "secure_boot", "off"},
+      {"version:        570.158.01", "module_on_disk", "570.158.01"},
+      {"version:        5.1.0-k", "module_on_disk", "none"},
+      {"Attached GPUs                             : 7", "nvml_gpus", "7"},
+      {"nvidia 56823808 12 nvidia_uvm,nvidia_modeset, Live 0xffffffffc0a00000 "
+       "(POE)",
+       "module_loaded", "true"},
+      {"crw-rw---- 1 root video 195, 255 Jul 30 20:39 /dev/nvidiactl",
+       "gpu_node_mode", "0660"},
+      {"ii  nvidia-fabricmanager-535  535.161.08-1  amd64  Fabric Manager",
+       "fabric_manager_version", "535.161.08"},
+      {"nvidia-fabric-manager-535.161.08-1.x86_64", "fabric_manager_version",
+       "535.161.08"},
+      {"Fabric Manager version is : 535.161.08", "fabric_manager_version",
+       "535.161.08"},
+      {"  Container Runtime Version:  containerd://1.7.2", "containerd",
+       "1.7.2"},
+      {"  Kubelet Version:            v1.27.5", "kubernetes", "1.27.5"},
+      {" Server Version: 24.0.7", "docker", "24.0.7"},
+      {"  Kernel Version:             5.15.0-105-generic", "kernel",
+       "5.15.0-105-generic"},
+      {"NVRM version:   535.161.08", "driver", "535.161.08"},
+  };
+  for (const auto& [text, key, wanted] : kTable) {
+    EXPECT_EQ(fact(text, key), wanted) << text;
+  }
+}
+
 TEST(Given, FactsOfAPerson) {
   const auto driver = given_fact("driver=570.158.01");
   ASSERT_TRUE(driver);

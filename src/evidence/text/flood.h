@@ -19,10 +19,11 @@ struct LogLine {
   std::string_view text;
   std::string_view source;  // of a literal
   std::optional<Wall> when;
-  size_t body = 0;   // of text: where the message begins
-  size_t host = 0;   // the reader's number for it, 0: not known
-  int64_t line = 0;  // in its file
-  int64_t times = 1;
+  size_t body = 0;    // of text: where the message begins
+  size_t host = 0;    // the reader's number for it, 0: not known
+  int64_t line = 0;   // in its file
+  int64_t times = 1;  // 0: said before, only its numbers count
+  int boot = 0;       // Evidence::boot
 };
 
 class FloodGate {

@@ -1,6 +1,8 @@
 // The same fault in every form of log gives the same first finding.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "evidence/text/pile_for_tests.h"
 #include "evidence/text/unwrap.h"
@@ -58,6 +60,11 @@ constexpr Form kForms[] = {
      "__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1753907943000000\n"
      "_HOSTNAME=gpu-07\nSYSLOG_IDENTIFIER=kernel\n_TRANSPORT=kernel\nMESSAGE=",
      "\nPRIORITY=3\n\n"},
+    {"journalctl -o verbose",
+     "Wed 2025-07-30 20:39:03.000123 UTC [s=0f1e;i=2a;b=77;m=1;t=2;x=3]\n"
+     "    _TRANSPORT=kernel\n    PRIORITY=3\n    _HOSTNAME=gpu-07\n"
+     "    SYSLOG_IDENTIFIER=kernel\n    MESSAGE=",
+     "\n    _BOOT_ID=77\n"},
     {"rfc 3164", "<3>Jul 30 20:39:03 gpu-07 kernel: [341115.123456] ", "\n"},
     {"rfc 5424",
      "<3>1 2025-07-30T20:39:03.000000Z gpu-07 kernel - - - [341115.123456] ",
@@ -82,6 +89,62 @@ constexpr Form kForms[] = {
     {"a number and the line", "67035 Jul 30 20:39:03 gpu-07 kernel: ", "\n"},
     {"grep -n", "12:Jul 30 20:39:03 gpu-07 kernel: ", "\n"},
     {"grep -H", "/var/log/kern.log:Jul 30 20:39:03 gpu-07 kernel: ", "\n"},
+    {"kubectl logs --prefix --timestamps",
+     "[pod/dmesg-abc12/dmesg] 2025-07-30T20:39:03.000000001Z [341115.123456] ",
+     "\n"},
+    {"docker compose", "watcher-1  | [341115.123456] ", "\n", false, ""},
+    {"docker-compose",
+     "kernel_watcher_12 | Jul 30 20:39:03 gpu-07 kernel: ", "\n"},
+    {"pdsh", "gpu-07: [341115.123456] ", "\n", false, ""},
+    {"pdsh of dmesg -T", "gpu-07: [Wed Jul 30 20:39:03 2025] ", "\n"},
+    {"clush of journalctl",
+     "gpu-07.mgmt: Jul 30 20:39:03 gpu-07 kernel: ", "\n"},
+    {"pdsh without stamps", "gpu-07: ", "\n", false, ""},
+    {"syslog-ng", "2025-07-30T20:39:03+00:00 gpu-07 kernel: [341115.123456] ",
+     "\n"},
+    {"with-unit", "Wed 2025-07-30 20:39:03 UTC gpu-07 kernel: ", "\n"},
+    {"dmesg -H", "[Jul30 20:39] ", "\n", false, ""},
+    {"dmesg -H, after the first", "[  +0.000012] ", "\n", false, ""},
+    {"netconsole, extended", "3,1234,341115123456,-,ncfrag=0/99;", "\n", false,
+     ""},
+    {"html", "&lt;3&gt;[341115.123456] ", "<br>\n", false, ""},
+    {"html, quoted", "&gt; &gt; [341115.123456]&nbsp;", "\n", false, ""},
+    {"code in a table", "| 20:39 | `[341115.123456] ", "` |\n", false, ""},
+    {"a window's title", "\x1b]0;root@x\x07\x1b[1m[341115.123456]\x1b[0m ",
+     "\x1b[K\r\n", false, ""},
+    {"behind a progress bar", "10%\r20%\r[341115.123456] ", "\n", false, ""},
+    {"fluentd",
+     R"({"stream":"stderr","kubernetes":{"pod_name":"p","host":"gpu-07",)"
+     R"("labels":{"app":"x"}},"@timestamp":"2025-07-30T20:39:03.000Z",)"
+     R"("message":")",
+     "\"}\n", true},
+    {"fluent-bit of kmsg",
+     R"({"date":1753907943.000000,"priority":3,"hostname":"gpu-07","log":")",
+     "\"}\n", true},
+    {"vector",
+     R"({"host":"gpu-07","source_type":"journald","SYSLOG_IDENTIFIER":"kernel",)"
+     R"("timestamp":"2025-07-30T20:39:03.000000Z","message":")",
+     "\"}\n", true},
+    {"filebeat",
+     R"({"@timestamp":"2025-07-30T20:39:03.000Z","host":{"name":"gpu-07"},)"
+     R"("log":{"file":{"path":"/var/log/kern.log"}},"message":")",
+     "\"}\n", true},
+    {"elastic",
+     R"({"_index":"k","_source":{"@timestamp":"2025-07-30T20:39:03.000Z",)"
+     R"("host":{"hostname":"gpu-07"},"message":")",
+     "\"}}\n", true},
+    {"logcli -o jsonl",
+     R"({"labels":{"job":"kernel","node":"gpu-07"},)"
+     R"("timestamp":"2025-07-30T20:39:03Z","line":")",
+     "\"}\n", true},
+    {"cloudwatch", R"({"timestamp":1753907943000,"message":")",
+     R"(","ingestionTime":1753907945000})"
+     "\n",
+     true},
+    {"stackdriver",
+     R"({"resource":{"type":"k8s_node","labels":{"node_name":"gpu-07"}},)"
+     R"("timestamp":"2025-07-30T20:39:03Z","jsonPayload":{"MESSAGE":")",
+     "\"}}\n", true},
     {"quoted twice", "> > [341115.123456] ", "\n", false, ""},
     {"code in a report", "    [341115.123456] ", "\n", false, ""},
     {"carriage returns", "Jul 30 20:39:03 gpu-07 kernel: ", "\r\n"},
@@ -123,9 +186,13 @@ TEST(Formats, TheSameFaultInEachGivesTheSameFirstFinding) {
     const Finding& first = diagnosis.findings.front();
     EXPECT_EQ(first.id, "gpu-fallen-off-bus") << form.name;
     EXPECT_EQ(first.subject.name, "0000:3b:00.0") << form.name;
-    const std::string before = form.before;
-    const bool named = before.find("gpu-07") != std::string::npos;
-    EXPECT_EQ(machine, named ? "gpu-07" : "") << form.name;
+    std::string named;
+    for (const char* host : {"gpu-07", "10.5.0.2"}) {
+      if (std::string_view(form.before).find(host) != std::string::npos) {
+        named = host;
+      }
+    }
+    EXPECT_EQ(machine, named) << form.name;
     for (const auto& [name, line] : told.lines) {
       const std::string when = line.when ? to_iso(*line.when) : "";
       EXPECT_EQ(when.substr(0, 20), std::string(form.when).substr(0, 20))
@@ -133,6 +200,150 @@ TEST(Formats, TheSameFaultInEachGivesTheSameFirstFinding) {
       EXPECT_EQ(line.text.find('\x1b'), std::string::npos) << form.name;
     }
   }
+}
+
+std::string utf16(std::string_view text, bool big) {
+  std::string out = big ? "\xfe\xff" : "\xff\xfe";
+  for (const char c : text) {
+    if (big) out += '\0';
+    out += c;
+    if (!big) out += '\0';
+  }
+  return out;
+}
+
+std::string with_returns(std::string text) {
+  std::ranges::replace(text, '\n', '\r');
+  return text;
+}
+
+// All messages as JSON, each between `before` and `after`.
+std::string document(const char* start, const char* before, const char* after,
+                     const char* end) {
+  std::string out = start;
+  for (const std::string& message : kFault) {
+    if (&message != &kFault.front()) out += ",";
+    out += before + escaped(message) + after;
+  }
+  return out + end;
+}
+
+TEST(Formats, WholeFilesThatAreWrittenInAnotherWay) {
+  const std::string log = log_in(kForms[9]);
+  const std::string pretty = document(
+      "[\n",
+      "  {\n    \"_HOSTNAME\" : \"gpu-07\",\n    \"_TRANSPORT\" : "
+      "\"kernel\",\n    \"__REALTIME_TIMESTAMP\" : \"1753907943000000\",\n"
+      "    \"MESSAGE\" : \"",
+      "\"\n  }", "\n]\n");
+  std::string one_by_one = document(
+      "",
+      "{\n\t\"_HOSTNAME\" : \"gpu-07\",\n\t\"SYSLOG_IDENTIFIER\" : "
+      "\"kernel\",\n\t\"__REALTIME_TIMESTAMP\" : \"1753907943000000\",\n"
+      "\t\"MESSAGE\" : \"",
+      "\"\n}\n", "");
+  const std::pair<const char*, std::string> kTable[] = {
+      {"utf-16, little", utf16(log, false)},
+      {"utf-16, big", utf16(log, true)},
+      {"utf-8 with a mark", "\xef\xbb\xbf" + log},
+      {"returns alone", with_returns(log)},
+      {"an array of objects", pretty},
+      {"journalctl -o json-pretty", one_by_one},
+      {"loki",
+       document(
+           R"({"status":"success","data":{"resultType":"streams","result":[)"
+           R"({"stream":{"job":"k","node":"gpu-07"},"values":[)",
+           R"(["1753907943000000000",")", "\"]", "]}]}}\n")},
+      {"elastic",
+       document(
+           "{\n \"took\": 3, \"hits\": {\"total\": 6, \"hits\": [\n",
+           R"({"_id":"1","_source":{"host":{"name":"gpu-07"},"@timestamp":)"
+           R"("2025-07-30T20:39:03.000Z","message":")",
+           "\"}}\n", "]}}\n")},
+      {"cut", document("[", R"({"hostname":"gpu-07","message":")", "\"}", "") +
+                  R"(,{"hostname":"gpu-07","mess)"},
+  };
+  for (const auto& [name, content] : kTable) {
+    const Pile pile;
+    const auto told = tell({pile.write("log", content)});
+    ASSERT_EQ(told.diagnoses.size(), 1u) << name;
+    const auto& [machine, diagnosis] = *told.diagnoses.begin();
+    EXPECT_EQ(machine, "gpu-07") << name;
+    ASSERT_FALSE(diagnosis.findings.empty()) << name;
+    EXPECT_EQ(diagnosis.findings.front().id, "gpu-fallen-off-bus") << name;
+    EXPECT_EQ(diagnosis.findings.front().subject.name, "0000:3b:00.0") << name;
+    EXPECT_EQ(told.summary.gaps.size(), 0u) << name;
+  }
+  const Pile pile;
+  const auto told = tell({pile.write("log", pretty)});
+  ASSERT_FALSE(told.lines.empty());
+  EXPECT_EQ(told.lines.front().second.line, 17);
+  EXPECT_EQ(to_iso(told.lines.front().second.when.value_or(Wall{})),
+            "2025-07-30T20:39:03.000Z");
+}
+
+TEST(Formats, RecordsThatARuntimeHasCut) {
+  const std::string full(16384, 'x');
+  const std::string logs[] = {
+      "2025-07-30T20:39:03Z stderr P NVRM: Xid (PCI:00\n"
+      "2025-07-30T20:39:03Z stdout F something else\n"
+      "2025-07-30T20:39:03Z stderr P 00:3b:00): 79, GPU has fal\n"
+      "2025-07-30T20:39:03Z stderr F len off the bus.\n",
+      R"({"log":")" + full +
+          R"( NVRM: Xid (PCI:00","stream":"stderr","time":"2025-07-30T20:39:03Z"})"
+          "\n"
+          R"({"log":"nothing\n","stream":"stdout","time":"2025-07-30T20:39:03Z"})"
+          "\n\n"
+          R"({"log":"00:3b:00): 79, GPU has fallen off the bus.\n","stream":)"
+          R"("stderr","time":"2025-07-30T20:39:03Z"})"
+          "\n",
+  };
+  for (const std::string& log : logs) {
+    const Pile pile;
+    const auto told = tell({pile.write("log", log)});
+    ASSERT_EQ(told.lines.size(), 1u) << log.substr(0, 100);
+    EXPECT_EQ(told.lines[0].second.line, 4);
+    ASSERT_EQ(told.diagnoses.size(), 1u);
+    ASSERT_FALSE(told.diagnoses.begin()->second.findings.empty());
+    EXPECT_EQ(told.diagnoses.begin()->second.findings.front().subject.name,
+              "0000:3b:00.0");
+  }
+}
+
+TEST(Formats, HeadingsNameTheMachine) {
+  const std::string sick = "[341115.123456] " + kFault[2] + "\n";
+  const std::string well = "[341115.123456] eth0: renamed from veth12\n";
+  const std::string logs[] = {
+      "----------------\ngpu-07\n----------------\n" + sick +
+          "----------------\ngpu-08\n----------------\n" + well + "NVRM: x\n",
+      "---------------\ngpu-07 (1)\n---------------\n" + sick +
+          "---------------\ngpu-08 (1)\n---------------\n" + well + "NVRM: x\n",
+      "gpu-07 | CHANGED | rc=0 >>\n" + sick + "gpu-08 | SUCCESS | rc=0 >>\n" +
+          well + "NVRM: x\n",
+      "gpu-08: " + well + "gpu-07: " + sick + "gpu-08: NVRM: x\n",
+  };
+  for (const std::string& log : logs) {
+    const Pile pile;
+    const auto told = tell({pile.write("log", log)});
+    ASSERT_TRUE(told.diagnoses.contains("gpu-07")) << log;
+    ASSERT_FALSE(told.diagnoses.at("gpu-07").findings.empty()) << log;
+    EXPECT_EQ(told.diagnoses.at("gpu-07").findings.front().id,
+              "gpu-fallen-off-bus");
+    for (const auto& [name, line] : told.lines) {
+      EXPECT_EQ(name, line.text.find("Xid") == std::string::npos ? "gpu-08"
+                                                                 : "gpu-07")
+          << log << line.text;
+    }
+  }
+  const Pile pile;
+  const auto told = tell({pile.write(
+      "log",
+      "gpu-07: +-----------------------------------------+\n"
+      "gpu-07: | NVIDIA-SMI 570.158.01   Driver Version: 570.158.01   CUDA |\n"
+      "kubelet: NVIDIA-SMI has failed because it couldn't communicate "
+      "with\n")});
+  EXPECT_EQ(told.diagnoses.size(), 1u);
+  EXPECT_TRUE(told.diagnoses.contains("gpu-07"));
 }
 
 TEST(Formats, PackedInEveryWay) {

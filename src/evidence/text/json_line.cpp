@@ -1,171 +1,136 @@
 #include "evidence/text/json_line.h"
 
-#include <cctype>
+#include <algorithm>
 
 #include "base/text.h"
 #include "evidence/text/export_lines.h"
+#include "evidence/text/json_members.h"
 #include "evidence/text/timestamp.h"
 
 namespace gpuward {
 namespace {
 
-void add_utf8(std::string& out, uint32_t code) {
-  const auto add = [&](uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xC0 | code >> 6);
-    add(0x80 | (code & 0x3F));
-  } else {
-    add(0xE0 | code >> 12);
-    add(0x80 | (code >> 6 & 0x3F));
-    add(0x80 | (code & 0x3F));
-  }
-}
-
-// Goes through the members of one object; nested values are passed over.
-class Members {
- public:
-  explicit Members(std::string_view text) : text_(text) {}
-
-  // The next member; false at the end, or where it is no JSON any more.
-  bool next(std::string& key, std::string& value) {
-    skip_blanks();
-    if (peek() == '{' || peek() == ',') ++at_;
-    skip_blanks();
-    if (peek() != '"') return false;
-    string(key);
-    skip_blanks();
-    if (peek() != ':') return false;
-    ++at_;
-    skip_blanks();
-    value.clear();
-    if (peek() == '"') {
-      string(value);
-    } else if (peek() == '[') {
-      bytes(value);
-    } else {
-      plain(value);
-    }
-    return true;
-  }
-
- private:
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  void skip_blanks() {
-    while (peek() == ' ' || peek() == '\t') ++at_;
-  }
-
-  void string(std::string& out) {
-    out.clear();
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') {
-        ++at_;
-        escaped(out);
-      } else {
-        out += text_[at_];
-      }
-    }
-    ++at_;
-  }
-
-  void escaped(std::string& out) {
-    switch (peek()) {
-      case 'n':
-        out += '\n';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'r':
-      case 'b':
-      case 'f':
-        break;
-      case 'u':
-        if (const auto code =
-                to_number<uint32_t>(text_.substr(at_ + 1, 4), 16)) {
-          add_utf8(out, *code);
-          at_ += 4;
-        }
-        break;
-      default:
-        out += peek();
-    }
-  }
-
-  // A message that is not plain text is an array of bytes in the journal.
-  void bytes(std::string& out) {
-    const size_t begin = at_;
-    bool numbers = true;
-    int depth = 0;
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      depth += c == '[' ? 1 : c == ']' ? -1 : 0;
-      if (depth == 0) break;
-      numbers = numbers && (c == '[' || c == ',' || c == ' ' ||
-                            std::isdigit(static_cast<unsigned char>(c)) != 0);
-    }
-    const auto inside = text_.substr(begin + 1, at_ - begin - 1);
-    if (at_ < text_.size()) ++at_;
-    if (!numbers) return out.assign(inside), void();
-    for (const std::string_view word : split(inside, ',')) {
-      if (const auto byte = to_number<uint8_t>(trim(word))) {
-        out += static_cast<char>(*byte);
-      }
-    }
-  }
-
-  // A number, a word, or a whole object in it.
-  void plain(std::string& out) {
-    int depth = 0;
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (depth == 0 && (c == ',' || c == '}')) return;
-      depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-      out += c;
-    }
-  }
-
-  std::string_view text_;
-  size_t at_ = 0;
-};
-
 struct Fields {
-  std::string log, time, message, realtime, host, identifier, command, pid;
+  std::string log, time, message, text, realtime, host, node, identifier,
+      command, pid, reason, error;
   bool kernel = false;
   bool journal = false;
-  bool docker = false;
 };
 
-void take(Fields& fields, const std::string& key, std::string& value) {
-  if (key == "log") {
-    fields.docker = true;
-    fields.log = std::move(value);
-  } else if (key == "time" || key == "ts" || key == "timestamp" ||
-             key == "@timestamp") {
-    fields.time = std::move(value);
-  } else if (key == "MESSAGE") {
-    fields.journal = true;
-    fields.message = std::move(value);
-  } else if (key == "__REALTIME_TIMESTAMP") {
-    fields.realtime = std::move(value);
-  } else if (key == "_HOSTNAME") {
-    fields.host = std::move(value);
-  } else if (key == "SYSLOG_IDENTIFIER") {
-    fields.identifier = std::move(value);
-  } else if (key == "_COMM") {
-    fields.command = std::move(value);
-  } else if (key == "_PID") {
-    fields.pid = std::move(value);
-  } else if (key == "_TRANSPORT") {
-    fields.kernel = value == "kernel";
+// Where a name means something in whatever object it stands.
+struct Row {
+  std::string_view key;
+  std::string Fields::*field;
+};
+constexpr Row kRows[] = {
+    {"log", &Fields::log},
+    {"MESSAGE", &Fields::message},
+    {"message", &Fields::text},
+    {"line", &Fields::text},
+    {"textPayload", &Fields::text},
+    {"time", &Fields::time},
+    {"ts", &Fields::time},
+    {"timestamp", &Fields::time},
+    {"@timestamp", &Fields::time},
+    {"date", &Fields::time},
+    {"lastTimestamp", &Fields::time},
+    {"__REALTIME_TIMESTAMP", &Fields::realtime},
+    {"_HOSTNAME", &Fields::host},
+    {"hostname", &Fields::host},
+    {"host", &Fields::host},
+    {"host.name", &Fields::host},
+    {"node_name", &Fields::node},
+    {"nodeName", &Fields::node},
+    {"pod_node_name", &Fields::node},
+    {"node", &Fields::node},
+    {"instance", &Fields::node},
+    {"SYSLOG_IDENTIFIER", &Fields::identifier},
+    {"ident", &Fields::identifier},
+    {"appname", &Fields::identifier},
+    {"syslog_identifier", &Fields::identifier},
+    {"_COMM", &Fields::command},
+    {"_PID", &Fields::pid},
+    {"reason", &Fields::reason},
+    {"error", &Fields::error},
+    {"err", &Fields::error},
+};
+
+// Objects within an object of which members count as its own.
+constexpr std::string_view kOpened[] = {
+    "kubernetes", "host",   "_source", "stream",        "labels",
+    "resource",   "fields", "agent",   "jsonPayload",   "metadata",
+    "event",      "log",    "source",  "involvedObject"};
+
+constexpr int kDeepest = 4;
+
+void take(Fields& fields, std::string_view within, const std::string& key,
+          std::string& value) {
+  if (key == "_TRANSPORT" || key == "facility" || key == "transport") {
+    fields.kernel = fields.kernel || value == "kernel" || value == "kern";
+    return;
+  }
+  // "name" is a host's where it stands in one.
+  const bool host_name = within == "host" && key == "name";
+  const auto* row = std::ranges::find(kRows, key, &Row::key);
+  if (host_name) {
+    fields.host = value;
+  } else if (row != std::end(kRows)) {
+    // A shipper's own clock is no better than what the message was given.
+    std::string& field = fields.*row->field;
+    if (field.empty()) field = value;
+  }
+  fields.journal = fields.journal || key == "MESSAGE";
+}
+
+// Writes all members as name="value".
+void walk(std::string_view object, std::string_view within, int depth,
+          Fields& fields, std::string& all) {
+  JsonMembers members(object);
+  std::string key;
+  std::string value;
+  while (members.next(key, value)) {
+    const bool nested = members.kind() == JsonMembers::Kind::object;
+    if (!all.empty() && depth == 0) all += ' ';
+    if (depth == 0) all += key + "=\"" + value + "\"";
+    if (!nested) {
+      take(fields, within, key, value);
+    } else if (depth < kDeepest &&
+               std::ranges::find(kOpened, key) != std::end(kOpened)) {
+      const std::string inner = std::move(value);
+      walk(inner, key, depth + 1, fields, all);
+    }
   }
 }
 
+// ISO 8601, or a number since 1970 in whatever unit.
 std::optional<Wall> time_in(const std::string& text) {
-  // Zap writes seconds since 1970.
   if (const auto stamp = stamp_at(text + " ", {})) return stamp->when;
-  return std::nullopt;
+  const auto whole = std::string_view(text).substr(0, text.find('.'));
+  const auto number = to_number<int64_t>(whole);
+  if (!number || *number < 0) return std::nullopt;
+  constexpr size_t kSeconds = 10;
+  constexpr size_t kMillis = 13;
+  constexpr size_t kMicros = 16;
+  constexpr size_t kNanos = 19;
+  switch (whole.size()) {
+    case kSeconds:
+      return Wall(std::chrono::seconds(*number));
+    case kMillis:
+      return Wall(Millis(*number));
+    case kMicros:
+      return Wall(Millis(*number / 1000));
+    case kNanos:
+      return Wall(Millis(*number / 1'000'000));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string with_context(const Fields& fields) {
+  std::string out = fields.reason.empty() ? "" : fields.reason + ": ";
+  out += fields.text;
+  if (!fields.error.empty()) out += " error=\"" + fields.error + "\"";
+  return out;
 }
 
 }  // namespace
@@ -176,30 +141,31 @@ std::optional<Unwrapped> json_line(std::string_view line,
   if (!trimmed.starts_with("{\"") && !trimmed.starts_with("{ \"")) {
     return std::nullopt;
   }
-  Members members(trimmed);
   Fields fields;
-  std::string key;
-  std::string value;
   std::string all;
-  while (members.next(key, value)) {
-    if (!all.empty()) all += ' ';
-    all += key + "=\"" + value + "\"";
-    take(fields, key, value);
-  }
+  walk(trimmed, {}, 0, fields, all);
   if (all.empty()) return std::nullopt;
   Unwrapped out;
-  out.is_kernel = fields.kernel;
-  if (fields.journal) {
-    const std::string& name =
-        fields.identifier.empty() ? fields.command : fields.identifier;
+  out.is_kernel = fields.kernel || fields.identifier == "kernel";
+  if (fields.journal && !fields.realtime.empty()) {
+    const std::string name = !fields.identifier.empty() ? fields.identifier
+                             : fields.kernel            ? "kernel"
+                                                        : fields.command;
     scratch = as_line(
         {fields.realtime, fields.host, name, fields.pid, fields.message});
-  } else if (fields.docker) {
+    out.text = trim(scratch);
+    return out;
+  }
+  out.host = fields.node.empty() ? fields.host : fields.node;
+  out.host = out.host.substr(0, out.host.find(':'));  // a port, of Prometheus
+  out.when = time_in(fields.time);
+  if (fields.journal) {
+    scratch = as_line({{}, {}, fields.identifier, fields.pid, fields.message});
+    if (!out.when) out.when = time_in(fields.realtime);
+  } else if (!fields.log.empty()) {
     scratch = std::move(fields.log);
-    out.when = time_in(fields.time);
   } else {
-    scratch = std::move(all);
-    out.when = time_in(fields.time);
+    scratch = fields.text.empty() ? std::move(all) : with_context(fields);
   }
   out.text = trim(scratch);
   return out;

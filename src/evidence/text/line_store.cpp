@@ -27,6 +27,7 @@ struct Kept {
   uint32_t text_size = 0;
   uint32_t body = 0;
   uint32_t host = 0;
+  int64_t boot = 0;
 };
 
 Fd nameless_file() {
@@ -71,6 +72,7 @@ class LineStore::Cursor {
     line.host = kept_.host != 0 ? kept_.host : run_->host;
     line.line = kept_.line;
     line.times = kept_.times;
+    line.boot = static_cast<int>(kept_.boot);
     return line;
   }
 
@@ -108,6 +110,7 @@ void LineStore::add(const LogLine& line) {
   if (line.when) kept.when = line.when->time_since_epoch().count();
   kept.line = line.line;
   kept.times = line.times;
+  kept.boot = line.boot;
   kept.source = line.source.data();
   kept.source_size = static_cast<uint32_t>(line.source.size());
   kept.text_size = static_cast<uint32_t>(line.text.size());

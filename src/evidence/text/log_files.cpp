@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "evidence/text/encoding.h"
 #include "evidence/text/export_lines.h"
 #include "evidence/text/file_bytes.h"
+#include "evidence/text/json_document.h"
+#include "evidence/text/split_records.h"
 #include "evidence/text/tar.h"
+#include "evidence/text/verbose_lines.h"
 
 namespace gpuward {
 namespace {
@@ -24,6 +28,16 @@ constexpr size_t kSniffed = 4096;
 
 // What systemd's own files begin with.
 constexpr std::string_view kJournalMagic = "LPKSHHRH";
+
+// Files of our own bundles that speak about faults and are no logs: JSON whose
+// first member is "gpuward", and the readable index.
+bool is_of_a_bundle(std::string_view head) {
+  if (head.starts_with("# gpuward bundle")) return true;
+  if (!head.starts_with('{')) return false;
+  const size_t first = head.find_first_not_of(" \r\n\t", 1);
+  return first != std::string_view::npos &&
+         head.substr(first).starts_with("\"gpuward\":");
+}
 
 void note(LogWalk& walk, std::string why) {
   walk.gaps.push_back({"log", std::move(why)});
@@ -132,9 +146,22 @@ void Walker::bytes(std::unique_ptr<Buffered> packed, const std::string& name,
       TarReader::looks_like_one(plain->peek(TarReader::kBlock))) {
     return archive(*plain, name, archives);
   }
+  plain = decoded(std::move(plain));
+  if (is_of_a_bundle(plain->peek(kSniffed))) {
+    if (alone) note(walk_, name + " is of a bundle: read it with --bundle");
+    return;
+  }
   // The export form may hold any bytes.
   if (is_export(plain->peek(kSniffed))) {
     plain = export_lines(std::move(plain));
+  } else if (is_container_log(plain->peek(kSniffed))) {
+    plain = std::make_unique<Buffered>(
+        std::make_unique<SplitRecords>(std::move(plain)));
+  } else if (is_verbose(plain->peek(kSniffed))) {
+    plain = std::make_unique<Buffered>(
+        std::make_unique<VerboseLines>(std::move(plain)));
+  } else if (is_json_document(plain->peek(kSniffed))) {
+    plain = json_records(std::move(plain));
   } else if (!is_text(*plain, name, alone)) {
     return;
   }

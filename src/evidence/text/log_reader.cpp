@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "evidence/text/extract.h"
@@ -12,7 +13,11 @@
 #include "evidence/text/line_store.h"
 #include "evidence/text/log_files.h"
 #include "evidence/text/machines.h"
+#include "evidence/text/origin.h"
+#include "evidence/text/report_sections.h"
+#include "evidence/text/tool_output.h"
 #include "evidence/text/unwrap.h"
+#include "evidence/text/wrapped_lines.h"
 #include "matching/literal_gate.h"
 
 namespace gpuward {
@@ -34,7 +39,7 @@ std::string unescaped_part(const std::string& literal) {
   std::string_view best;
   std::string_view rest = literal;
   while (!rest.empty()) {
-    const size_t end = std::min(rest.find_first_of("\"\\<>&\t"), rest.size());
+    const size_t end = std::min(rest.find_first_of("\"\\<>&\t'"), rest.size());
     if (end > best.size()) best = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
@@ -45,7 +50,14 @@ std::vector<std::string> gate_literals(std::span<const std::string> left,
                                        const std::vector<std::string>& right) {
   std::vector<std::string> all = {std::string(kReportHost),
                                   std::string(kJournalBytes),
-                                  std::string(kSmiGpu)};
+                                  std::string(kSmiGpu),
+                                  std::string(Origin::kRule),
+                                  std::string(Origin::kResult),
+                                  std::string(ReportSections::kStart),
+                                  std::string(ReportSections::kRule),
+                                  std::string(ReportSections::kBoot),
+                                  std::string(ReportSections::kKernel)};
+  for (std::string& one : ToolOutput::literals()) all.push_back(std::move(one));
   for (const std::string& one : left) all.push_back(unescaped_part(one));
   for (const std::string& one : right) all.push_back(unescaped_part(one));
   return all;
@@ -80,6 +92,28 @@ class FileLines {
 
   // How many of the lines that follow are to be shown as well.
   int line(std::string_view raw, int64_t number) {
+    if (!origin_.take_prefix(raw)) return Origin::kHeading;
+    if (report_.divides(raw)) return whole_ = 0;
+    bool begins = false;
+    // What a terminal has overwritten stands before a return.
+    while (true) {
+      const size_t end = std::min(raw.find('\r'), raw.size());
+      begins = record(raw.substr(0, end), number) || begins;
+      if (end == raw.size()) break;
+      raw.remove_prefix(end + 1);
+    }
+    // Every line of such a part counts, floods or not.
+    if (begins) return whole_ = SmiQuery::kLines;
+    whole_ = std::max(whole_, ToolOutput::lines_after(raw));
+    if (whole_ > 0) --whole_;
+    return whole_;
+  }
+  void drain() { flood_.drain(sink_); }
+  size_t host() const { return first_host_; }
+
+ private:
+  // True where it begins a GPU's part of nvidia-smi -q.
+  bool record(std::string_view raw, int64_t number) {
     const Unwrapped inside = unwrap(raw, scratch_);
     std::string_view rest = inside.text;
     while (true) {
@@ -88,19 +122,13 @@ class FileLines {
       if (end == rest.size()) break;
       rest.remove_prefix(end + 1);
     }
-    // Every line of such a part counts, floods or not.
-    if (SmiQuery::begins(inside.text)) return whole_ = SmiQuery::kLines;
-    if (whole_ > 0) --whole_;
-    return whole_;
+    return SmiQuery::begins(inside.text);
   }
-  void drain() { flood_.drain(sink_); }
-  size_t host() const { return first_host_; }
 
- private:
   void part(std::string_view text, const Unwrapped& inside, int64_t number) {
     const LineHead head = line_head(text, hint_);
     if (head.when && head.has_year) hint_.neighbour = head.when;
-    take_host(text, head);
+    take_host(text, head, inside.host);
     LogLine line;
     line.text = text;
     line.source = inside.is_kernel ? "kernel-log" : head.source;
@@ -108,13 +136,21 @@ class FileLines {
     line.body = head.body;
     line.host = host_;
     line.line = number;
+    line.boot = report_.boot();
+    if (line.source == "kernel-log" &&
+        report_.is_repeated(text.substr(line.body))) {
+      line.times = 0;
+    }
     if (whole_ > 0 || SmiQuery::begins(text) || flood_.passes(line)) {
       sink_(line);
     }
   }
 
-  void take_host(std::string_view text, const LineHead& head) {
+  void take_host(std::string_view text, const LineHead& head,
+                 std::string_view carried) {
     size_t host = hosts_.number_of(head.host);
+    if (host == 0) host = hosts_.number_of(carried);
+    if (host == 0) host = hosts_.number_of(origin_.host());
     if (host == 0 && text.starts_with(kReportHost)) {
       const auto name = text.substr(kReportHost.size());
       host = hosts_.number_of(name.substr(0, name.find(' ')));
@@ -128,10 +164,32 @@ class FileLines {
   YearHint hint_;
   const Sink& sink_;
   FloodGate flood_;
+  Origin origin_;
+  ReportSections report_;
   std::string scratch_;
   int whole_ = 0;    // lines that are still to be shown, whatever they say
   size_t host_ = 0;  // of the last line that named one
   size_t first_host_ = 0;
+};
+
+// The kernel's lines stand in several files of one machine (kern.log, syslog,
+// the journal): of the same second, with the same words, they are one event.
+class Twins {
+ public:
+  bool seen(size_t file, const LogLine& line) {
+    constexpr size_t kMost = 4096;
+    if (!line.when || line.source != "kernel-log") return false;
+    const auto second = std::chrono::floor<std::chrono::seconds>(*line.when);
+    if (second != second_ || told_.size() >= kMost) told_.clear();
+    second_ = second;
+    const auto body = line.text.substr(std::min(line.body, line.text.size()));
+    const uint64_t key = std::hash<std::string_view>{}(body) + line.host;
+    return told_.try_emplace(key, file).first->second != file;
+  }
+
+ private:
+  std::chrono::sys_seconds second_{};
+  std::unordered_map<uint64_t, size_t> told_;  // the file that told it first
 };
 
 }  // namespace
@@ -185,6 +243,7 @@ size_t LogReader::Impl::machine_of(size_t host) {
 void LogReader::Impl::hand_on(const std::string& file, const LogLine& line) {
   const size_t machine = machine_of(line.host);
   machines[machine].extractor.line(line.text, file, line.line);
+  if (line.times == 0) return;
   Evidence evidence;
   evidence.source = std::string(line.source);
   evidence.when = line.when;
@@ -192,6 +251,7 @@ void LogReader::Impl::hand_on(const std::string& file, const LogLine& line) {
   evidence.file = file;
   evidence.line = line.line;
   evidence.times = line.times;
+  evidence.boot = line.boot;
   sink(machine, evidence);
 }
 
@@ -213,9 +273,10 @@ void LogReader::Impl::read_file(LogFile& file, const LogOptions& options,
   };
   LineScan scan(gate, on_line);
   running = &scan;
+  WrappedLines whole(file.bytes, gate);
   int64_t bytes = 0;
   while (true) {
-    const auto got = file.bytes.read(block.data(), block.size());
+    const auto got = whole.read(block.data(), block.size());
     if (!got) {
       note(summary, got.error().text);
       break;
@@ -256,8 +317,11 @@ Result<LogSummary> LogReader::read(const std::string& path,
 std::vector<Gap> LogReader::finish() {
   Impl& self = *impl_;
   settle_hosts(self.store.runs(), self.files, self.hosts);
+  Twins twins;
   self.store.merge([&](const LineStore::Run& run, const LogLine& line) {
-    self.hand_on(self.files[run.file], line);
+    LogLine one = line;
+    if (twins.seen(run.file, line)) one.times = 0;
+    self.hand_on(self.files[run.file], one);
   });
   std::vector<Gap> gaps;
   if (self.store.lost() > 0) {

@@ -88,6 +88,21 @@ TEST(Pile, AFloodIsCountedAndItsLastLineKept) {
   EXPECT_EQ(told.lines.back().second.line, 5000);
 }
 
+TEST(Pile, OneEventInSeveralFilesCountsOnce) {
+  const Pile pile;
+  const std::string stamp = "2025-07-30T20:39:05Z n kernel: ";
+  pile.write("kern.log", stamp + "[ 12.345678] " + kXid79 + stamp +
+                             "[ 12.345679] " + kXid79);
+  pile.write("syslog", "Jul 30 20:39:05 n kernel: " + std::string(kXid79) +
+                           "Jul 30 20:39:06 n kernel: " + kXid79);
+  pile.write("other", "2025-07-30T20:39:05Z m kernel: " + std::string(kXid79));
+  int of_n = 0;
+  for (const auto& [machine, line] : tell({pile.folder()}).lines) {
+    of_n += machine == "n" ? 1 : 0;
+  }
+  EXPECT_EQ(of_n, 3);
+}
+
 TEST(Pile, NothingToReadIsSaid) {
   const Pile pile;
   const auto told = tell({pile.folder()});
@@ -181,6 +196,66 @@ TEST(Property, PrefixesAndZonesChangeNothing) {
                       "log", told_as(story.lines, 1, zone, prefix))}),
                   story.root)
             << zone << prefix;
+      }
+    }
+  }
+}
+
+TEST(Property, CarriersChangeNothing) {
+  const std::pair<const char*, const char*> kCarriers[] = {
+      {"gpu-07: ", ""},
+      {"gpu-07: [123456.123456] ", ""},
+      {"watch_1  | [123456.123456] ", ""},
+      {"[pod/x-abc12/y] 2025-07-30T20:39:03.1Z [123456.123456] ", ""},
+      {"&lt;3&gt;[123456.123456] ", "<br/>"},
+      {"[  +0.000012] ", ""},
+      {"```\n[123456.123456] ", "\n```"},
+      {"| kernel | `", "` |"},
+      {R"({"hostname":"gpu-07","message":")", "\"}"},
+      {R"({"kubernetes":{"host":"gpu-07"},"log":")", "\\n\"}"},
+      {R"("1753907943000","gpu-07",")", "\""},
+      {"\x1b[31m[123456.123456]\x1b[0m ", "\r"},
+      {"50%\r100%\r[123456.123456] ", ""},
+  };
+  for (const Story& story : stories()) {
+    for (const auto& [before, after] : kCarriers) {
+      std::string log;
+      for (const std::string& line : story.lines) {
+        log += before + line + after + "\n";
+      }
+      const Pile pile;
+      EXPECT_EQ(first_finding({pile.write("log", log)}), story.root) << before;
+    }
+  }
+}
+
+// `message` as the kernel says it, cut at `width` wherever that is.
+std::string cut_at(size_t width, const std::string& message,
+                   const std::string& margin) {
+  std::string out;
+  std::string line = "[123456.123456] " + message;
+  if (margin.starts_with('>')) line = "> " + line;
+  for (; line.size() > width; line = margin + line.substr(width)) {
+    out += line.substr(0, width) + "\n";
+  }
+  return out + line + "\n";
+}
+
+TEST(Property, WrappingChangesNothing) {
+  for (const Story& story : stories()) {
+    for (size_t width = 72; width <= 120; width += 3) {
+      for (const char* margin : {"", "    ", "> ", ">     "}) {
+        std::string log;
+        for (const std::string& line : story.lines) {
+          log += cut_at(width, line, margin);
+        }
+        const Pile pile;
+        const auto told = tell({pile.write("log", log)});
+        ASSERT_EQ(told.diagnoses.size(), 1u);
+        const auto& findings = told.diagnoses.begin()->second.findings;
+        ASSERT_FALSE(findings.empty()) << log;
+        EXPECT_EQ(findings.front().id, story.root) << log;
+        EXPECT_EQ(findings.front().subject.name, "0000:3b:00.0") << log;
       }
     }
   }

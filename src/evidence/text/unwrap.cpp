@@ -24,21 +24,24 @@ bool begins_with_digit(std::string_view text) {
   return !text.empty() && text.front() >= '0' && text.front() <= '9';
 }
 
-// Colours and other commands to a terminal, and what stood before a return.
+// Colours and other commands to a terminal.
 std::string without_escapes(std::string_view line) {
   std::string out;
   for (size_t at = 0; at < line.size(); ++at) {
-    if (line[at] == '\r' && at + 1 < line.size()) {
-      out += ' ';
-      continue;
-    }
     if (line[at] != '\x1b') {
       out += line[at];
       continue;
     }
-    if (at + 1 < line.size() && line[at + 1] == '[') {
+    const char kind = at + 1 < line.size() ? line[at + 1] : '\0';
+    if (kind == '[') {
       at += 2;
       while (at < line.size() && (line[at] < '@' || line[at] > '~')) ++at;
+    } else if (kind == ']') {  // a window's title, up to BEL or ESC and '\\'
+      while (at < line.size() && line[at] != '\a') {
+        if (line.substr(at, 2) == "\x1b\\") break;
+        ++at;
+      }
+      if (at < line.size() && line[at] == '\x1b') ++at;
     } else {
       ++at;
     }
@@ -46,12 +49,69 @@ std::string without_escapes(std::string_view line) {
   return out;
 }
 
+// "&lt;4&gt;" as a web page shows it: "<4>".
+std::string without_entities(std::string_view line) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"lt", "<"},   {"gt", ">"},    {"amp", "&"}, {"quot", "\""},
+      {"apos", "'"}, {"nbsp", " "},  {"#39", "'"}, {"#x27", "'"},
+      {"#34", "\""}, {"#x22", "\""}, {"#91", "["}, {"#93", "]"}};
+  constexpr size_t kLongest = 6;
+  std::string out;
+  for (size_t at = 0; at < line.size(); ++at) {
+    const size_t end = line[at] == '&' ? line.substr(at, kLongest).find(';')
+                                       : std::string_view::npos;
+    const auto* found = std::end(kNames);
+    if (end != std::string_view::npos) {
+      found = std::ranges::find(
+          kNames, line.substr(at + 1, end - 1),
+          &std::pair<std::string_view, std::string_view>::first);
+    }
+    if (found == std::end(kNames)) {
+      out += line[at];
+    } else {
+      out += found->second;
+      at += end;
+    }
+  }
+  return out;
+}
+
+bool is_name(std::string_view word) {
+  return !word.empty() && std::ranges::all_of(word, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  });
+}
+
+// "[pod/plugin-abc12/ctr] " (kubectl logs --prefix)
+bool take_pod(std::string_view& text) {
+  if (!text.starts_with("[pod/")) return false;
+  const size_t end = text.substr(0, 400).find("] ");
+  if (end == std::string_view::npos) return false;
+  text.remove_prefix(end + 2);
+  return true;
+}
+
+// "plugin-1  | " (docker compose logs). A row of a table begins with its bar.
+bool take_service(std::string_view& text) {
+  constexpr size_t kMost = 80;
+  const size_t bar = text.substr(0, kMost).find(" | ");
+  if (bar == std::string_view::npos) return false;
+  const auto name = trim(text.substr(0, bar));
+  const size_t number = name.find_last_not_of("0123456789");
+  if (!is_name(name) || number == std::string_view::npos ||
+      number + 1 == name.size() ||
+      (name[number] != '-' && name[number] != '_')) {
+    return false;
+  }
+  text.remove_prefix(bar + 3);
+  return true;
+}
+
 // "> > ", as mail and trackers quote.
 std::string_view without_quotes(std::string_view line) {
   while (true) {
-    if (line.starts_with("&gt;")) {
-      line.remove_prefix(4);
-    } else if (line.starts_with('>')) {
+    if (line.starts_with('>')) {
       line.remove_prefix(1);
     } else {
       return line;
@@ -139,8 +199,10 @@ bool is_one_of(std::string_view word,
 void take_facility(Unwrapped& out) {
   auto text = out.text;
   auto facility = word_before_colon(text);
+  std::string_view node;
   if (!is_one_of(facility, kFacilities) && !facility.empty() &&
       text.size() > facility.size() + 2 && text[facility.size() + 1] == ' ') {
+    node = facility;
     text.remove_prefix(facility.size() + 2);
     facility = word_before_colon(text);
   }
@@ -152,6 +214,7 @@ void take_facility(Unwrapped& out) {
   if (text.starts_with(' ')) text.remove_prefix(1);
   out.is_kernel = trim(facility) == "kern";
   out.text = text;
+  if (is_name(node)) out.host = node;
   if (!text.starts_with('[')) return;
   const auto stamp = stamp_at(text.substr(1), {});
   if (!stamp || !stamp->has_year) return;
@@ -206,12 +269,16 @@ void take_escapes(Unwrapped& out, std::string& scratch) {
 
 Unwrapped unwrap(std::string_view line, std::string& scratch) {
   Unwrapped out;
-  if (line.find('\x1b') != std::string_view::npos ||
-      line.find('\r') != std::string_view::npos) {
+  if (line.find('\x1b') != std::string_view::npos) {
     scratch = without_escapes(line);
     line = scratch;
   }
+  if (line.find('&') != std::string_view::npos) {
+    scratch = without_entities(line);
+    line = scratch;
+  }
   out.text = without_quotes(line);
+  if (take_pod(out.text) || take_service(out.text)) take_pod(out.text);
   if (take_cri(out) && out.text.starts_with('{')) {
     const auto when = out.when;
     const std::string inner(out.text);
@@ -224,7 +291,7 @@ Unwrapped unwrap(std::string_view line, std::string& scratch) {
   const std::string copy(out.text.starts_with('{') ? out.text
                                                    : std::string_view());
   if (!copy.empty()) {
-    if (const auto json = json_line(copy, scratch)) return *json;
+    if (auto json = json_line(copy, scratch)) return *json;
   }
   take_priority(out, scratch);
   take_facility(out);

@@ -1,0 +1,26 @@
+// How `catalogue list` shows the faults: for a screen, as JSON, as the page
+// docs/faults.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "diagnosis/catalogue.h"
+#include "diagnosis/reach.h"
+
+namespace gpuward::cli {
+
+// Where it can be found, by what is read live and found in text.
+Reach reach_of(const Catalogue& catalogue, const Fault& fault);
+
+// Aligned, at most 100 columns wide.
+std::string table_of(const Catalogue& catalogue);
+Json list_json(const Catalogue& catalogue);
+std::string page_of(const Catalogue& catalogue);
+
+// "62, 69, 109"
+std::string numbers(const std::vector<int>& xids);
+
+}  // namespace gpuward::cli

@@ -1,0 +1,12 @@
+// The machine that doctor speaks of, out of what was collected: this one, or
+// the one that a bundle came from.
+#pragma once
+
+#include "agent/pipeline.h"
+#include "cli/report.h"
+
+namespace gpuward::cli {
+
+Patient patient_of(const Snapshot& snapshot, const Gathered& gathered);
+
+}  // namespace gpuward::cli
