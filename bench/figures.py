@@ -204,7 +204,7 @@ def agent(bench):
 
 
 def log(bench):
-    sizes = [20] if bench.quick else [200, 1000] if bench.full else [200]
+    sizes = [20] if bench.quick else [1000]
     patterns, without = logs.catalogue_patterns(bench.source / "catalogue")
     bench.notes.append(
         f"grep has {len(patterns)} patterns; {without} more have no form in "
@@ -215,9 +215,10 @@ def log(bench):
             out.write("\n".join(patterns) + "\n")
         path = os.path.join(folder, "kernel.log")
         for megabytes in sizes:
-            for share, kind in ((0.0, "ordinary"), (0.3, "30 % NVRM")):
+            for share, kind, goal in ((0.0, "ordinary", "1000"),
+                                      (0.3, "30 % NVRM", "500")):
                 logs.write_log(path, megabytes * 1000 * 1000, share)
-                read_log(bench, path, ere, f"{megabytes} MB, {kind}")
+                read_log(bench, path, ere, f"{megabytes} MB, {kind}", goal)
 
 
 def pile(bench):
@@ -247,7 +248,7 @@ def pile(bench):
     bench.row(f"{title}, memory at most", peak, "MiB", goal="200 MiB")
 
 
-def read_log(bench, path, ere, label):
+def read_log(bench, path, ere, label, goal):
     env = dict(os.environ, LC_ALL="C")
     commands = {
         "doctor": [bench.gpuward, "doctor", "--log", path],
@@ -256,19 +257,19 @@ def read_log(bench, path, ere, label):
     size = os.path.getsize(path) / 1e6
     speed = {name: [] for name in commands}
     peak = {name: 0 for name in commands}
-    for _ in range(1 if size > 500 or bench.quick else 3):
+    for _ in range(1 if bench.quick else 3):
         for name, command in commands.items():
             # Exit codes are answers here: doctor's 0 to 3, grep's 0 and 1.
             seconds, memory = measure.run_watched(command, env, (0, 1, 2, 3))
             speed[name].append(size / seconds)
             peak[name] = max(peak[name], memory)
     title = f"`doctor --log`, {label}"
-    bench.row(title, Sample(speed["doctor"]), "MB/s", digits=0,
+    bench.row(title, Sample(speed["doctor"]), "MB/s", digits=0, goal=goal,
               beside="`grep -c -E -f`", other=Sample(speed["grep"]))
     bench.row(title, Sample(speed["doctor"]), "MB/s", digits=0,
               beside="`cat | cat`", other=Sample(speed["cat"]))
     bench.row(f"{title}, memory at most", peak["doctor"], "MiB",
-              beside="`grep`", other=peak["grep"])
+              goal="200", beside="`grep`", other=peak["grep"])
 
 
 def catalogue(bench):
@@ -308,6 +309,41 @@ MICRO = (
 )
 
 
+def run_micro(bench, env, which, seconds):
+    """{benchmark: its entries}, each of five rounds."""
+    done = subprocess.run(
+        [bench.micro, "--benchmark_format=json", f"--benchmark_filter={which}",
+         "--benchmark_repetitions=5",
+         f"--benchmark_min_time={0.02 if bench.quick else seconds}"],
+        env=env, check=True, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True)
+    found = {}
+    for entry in json.loads(done.stdout)["benchmarks"]:
+        if entry.get("run_type") == "iteration":
+            if entry.get("error_occurred"):
+                raise RuntimeError(entry["error_message"])
+            found.setdefault(entry["run_name"], []).append(entry)
+    return found
+
+
+def signatures(bench):
+    """Lines of an ordinary log against fewer and more signatures."""
+    with tempfile.TemporaryDirectory(prefix="gpuward-bench-") as folder:
+        path = os.path.join(folder, "kernel.log")
+        logs.write_log(path, 20 * 1000 * 1000, 0.0)
+        env = dict(os.environ, GPUWARD_BENCH_LOG=path)
+        found = run_micro(bench, env, "^(signatures|one_by_one)/", 0.3)
+    for name, entries in found.items():
+        kind, _, share = name.partition("/")
+        if kind != "signatures":
+            continue
+        number = int(entries[0]["signatures"])
+        bench.row(f"matching, ordinary lines, {number} signatures",
+                  in_unit(entries, "MB/s"), "MB/s", digits=0, goal="flat",
+                  beside="RE2, one by one",
+                  other=in_unit(found[f"one_by_one/{share}"], "MB/s"))
+
+
 def micro(bench):
     with tempfile.TemporaryDirectory(prefix="gpuward-bench-") as folder, \
          node.simulated(bench.gpuward, "healthy-8xh100") as env:
@@ -315,18 +351,7 @@ def micro(bench):
         with node.agent(bench.gpuward, env, "1h") as (_, _, snapshot):
             shutil.copy(snapshot, path)
         env["GPUWARD_BENCH_SNAPSHOT"] = path
-        done = subprocess.run(
-            [bench.micro, "--benchmark_format=json",
-             "--benchmark_repetitions=5",
-             f"--benchmark_min_time={0.02 if bench.quick else 0.1}"],
-            env=env, check=True, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True)
-    found = {}
-    for entry in json.loads(done.stdout)["benchmarks"]:
-        if entry.get("run_type") == "iteration":
-            if entry.get("error_occurred"):
-                raise RuntimeError(entry["error_message"])
-            found.setdefault(entry["run_name"], []).append(entry)
+        found = run_micro(bench, env, "-^(signatures|one_by_one)/", 0.1)
     for figure, name, unit, beside, other in MICRO:
         more = {"other": in_unit(found[other], unit)} if other else {}
         bench.row(figure, in_unit(found[name], unit), unit, beside=beside,
@@ -360,7 +385,7 @@ def healing(bench):
 
 
 FIGURES = {"doctor": doctor, "hung": hung, "status": status, "agent": agent,
-           "log": log, "pile": pile, "catalogue": catalogue, "micro": micro,
+           "log": log, "signatures": signatures, "pile": pile, "catalogue": catalogue, "micro": micro,
            "healing": healing}
 
 
