@@ -13,6 +13,13 @@ target_compile_options(gpuward_options INTERFACE
 if(GPUWARD_SANITIZE)
   target_compile_options(gpuward_options INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # With g++ 12 the checks of every access double the time that a file takes.
+    # ASan sees the same mistakes, but for the alignment; there clang looks, in
+    # the fuzzers' build of all that reads what others wrote.
+    target_compile_options(gpuward_options INTERFACE
+      -fno-sanitize=null,object-size,vptr,alignment)
+  endif()
   target_link_options(gpuward_options INTERFACE -fsanitize=address,undefined)
 endif()
 
@@ -35,6 +42,8 @@ function(gpuward_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main)
+  # Tests run for moments and take longest to compile: a third less this way.
+  target_compile_options(${name} PRIVATE -O0)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})

@@ -15,7 +15,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DIRECTORIES = {"default": "build", "asan": "build-asan"}
+DIRECTORIES = {"default": "build", "asan": "build-asan", "fuzz": "build-fuzz"}
 
 
 def clean(text):
@@ -93,6 +93,18 @@ def run_preset(preset):
     return passed, failed, reasons, shaky
 
 
+def catalogue_table(preset):
+    """What the test catalogue-table printed: its table, and nothing else."""
+    junit = ROOT / DIRECTORIES[preset] / "ctest.xml"
+    if not junit.exists():
+        return ""
+    for entry in ElementTree.parse(junit).getroot().iter("testcase"):
+        if entry.get("name") == "catalogue-table":
+            output = clean(entry.findtext("system-out") or "")
+            return output[output.find("table of the catalogue"):].rstrip()
+    return ""
+
+
 def main(presets):
     totals = [0, 0]
     skipped = collections.Counter()
@@ -108,6 +120,7 @@ def main(presets):
         lines.append(f"{preset}: {passed} passed, {failed} failed, "
                      f"{len(reasons)} skipped in "
                      f"{time.monotonic() - began:.0f} s")
+    print("\n" + catalogue_table(presets[0]))
     print("\n== summary")
     for reason in skipped:
         print(f"skipped  {reason}")
