@@ -129,7 +129,10 @@ std::string printable(std::string_view text, size_t max_bytes) {
     const size_t length = utf8_length(text);
     std::string_view piece = length > 0 ? text.substr(0, length) : "\uFFFD";
     const auto first = static_cast<unsigned char>(piece[0]);
-    if ((first < 0x20 && first != '\t') || first == 0x7F) piece = "?";
+    // U+0080 to U+009F are control characters too.
+    const bool is_c1 = first == 0xC2 && length == 2 &&
+                       static_cast<unsigned char>(piece[1]) < 0xA0;
+    if ((first < 0x20 && first != '\t') || first == 0x7F || is_c1) piece = "?";
     if (out.size() + piece.size() > max_bytes) return out + "…";
     out += piece;
     text.remove_prefix(std::max<size_t>(length, 1));

@@ -34,6 +34,9 @@ TEST(Text, PrintableKeepsUtf8AndReplacesTheRest) {
                       "b"),
             "a\uFFFDb");
   EXPECT_EQ(printable("a\x1b[31mb"), "a?[31mb");
+  EXPECT_EQ(printable("a\xC2\x9B"
+                      "31mb\u00A0c"),
+            "a?31mb\u00A0c");
   EXPECT_EQ(printable("\xE0\x80\x80"), "\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(printable("ががが", 4), "が…");
 }

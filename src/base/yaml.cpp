@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/text.h"
 
@@ -18,23 +19,31 @@ std::string at(std::string_view file, int line, std::string_view text) {
   return fmt::format("{}:{}: {}", file, line, text);
 }
 
-Result<Yaml> convert(const YAML::Node& node, std::string_view file, int depth);
+// How much may still come: aliases of aliases make gigabytes of a kilobyte.
+struct Budget {
+  std::string_view file;
+  size_t nodes_left = 0;
+};
 
-Result<void> convert_map(const YAML::Node& node, std::string_view file,
-                         int depth, Yaml& out) {
+Result<Yaml> convert(const YAML::Node& node, Budget& budget, int depth);
+
+Result<void> convert_map(const YAML::Node& node, Budget& budget, int depth,
+                         Yaml& out) {
+  const std::string_view file = budget.file;
   out.kind = Yaml::Kind::map;
+  std::unordered_set<std::string> known;
   for (const auto& member : node) {
     if (!member.first.IsScalar()) {
       return fail(Error::Kind::malformed, at(file, line_of(member.first.Mark()),
                                              "a key must be a word"));
     }
     std::string key = member.first.Scalar();
-    if (out.find(key) != nullptr) {
+    if (!known.insert(key).second) {
       return fail(Error::Kind::malformed,
                   at(file, line_of(member.first.Mark()),
                      fmt::format("'{}' stands twice in the same map", key)));
     }
-    Yaml value = TRY(convert(member.second, file, depth + 1));
+    Yaml value = TRY(convert(member.second, budget, depth + 1));
     if (value.kind == Yaml::Kind::null) {
       value.line = line_of(member.first.Mark());
     }
@@ -43,9 +52,14 @@ Result<void> convert_map(const YAML::Node& node, std::string_view file,
   return {};
 }
 
-Result<Yaml> convert(const YAML::Node& node, std::string_view file, int depth) {
+Result<Yaml> convert(const YAML::Node& node, Budget& budget, int depth) {
+  const std::string_view file = budget.file;
   Yaml out;
   out.line = line_of(node.Mark());
+  if (budget.nodes_left-- == 0) {
+    return fail(Error::Kind::malformed,
+                at(file, out.line, "its aliases (*NAME) make too much of it"));
+  }
   if (depth > kMaxDepth) {
     return fail(Error::Kind::malformed,
                 at(file, out.line, "nested too deeply"));
@@ -57,10 +71,10 @@ Result<Yaml> convert(const YAML::Node& node, std::string_view file, int depth) {
   } else if (node.IsSequence()) {
     out.kind = Yaml::Kind::list;
     for (const auto& item : node) {
-      out.items.push_back(TRY(convert(item, file, depth + 1)));
+      out.items.push_back(TRY(convert(item, budget, depth + 1)));
     }
   } else if (node.IsMap()) {
-    TRY_VOID(convert_map(node, file, depth, out));
+    TRY_VOID(convert_map(node, budget, depth, out));
   }
   return out;
 }
@@ -76,7 +90,9 @@ const Yaml* Yaml::find(std::string_view key) const {
 
 Result<Yaml> parse_yaml(std::string_view text, std::string_view file) {
   try {
-    return convert(YAML::Load(std::string(text)), file, 0);
+    // Without aliases there is no more than one for each character.
+    Budget budget{file, text.size() + 1};
+    return convert(YAML::Load(std::string(text)), budget, 0);
   } catch (const YAML::Exception& error) {
     return fail(Error::Kind::malformed,
                 at(file, error.mark.line + 1, error.msg));

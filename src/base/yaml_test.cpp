@@ -19,6 +19,22 @@ TEST(Yaml, BrokenTextSaysWhere) {
   EXPECT_TRUE(root.error().text.starts_with("f.yaml:")) << root.error().text;
 }
 
+// Nine to the power of twelve words in half a kilobyte.
+TEST(Yaml, AliasesOfAliasesAreRefused) {
+  std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string last = "*a" + std::to_string(i - 1);
+    const std::string name = "a" + std::to_string(i);
+    text += name + ": &" + name + " [" + last;
+    for (int j = 1; j < 9; ++j) text += ", " + last;
+    text += "]\n";
+  }
+  const auto root = parse_yaml(text, "f.yaml");
+  ASSERT_FALSE(root.has_value());
+  EXPECT_NE(root.error().text.find("aliases"), std::string::npos);
+  EXPECT_TRUE(parse_yaml("a: &a [x, y]\nb: *a\n", "f.yaml").has_value());
+}
+
 TEST(Yaml, AKeyTwiceIsAMistake) {
   const auto root = parse_yaml("a: 1\na: 2\n", "f.yaml");
   ASSERT_FALSE(root.has_value());

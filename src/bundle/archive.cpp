@@ -32,7 +32,7 @@ Result<Block> header_of(const std::string& name, size_t size, Wall when) {
   size_t slash = 0;
   if (name.size() > kName) {
     slash = name.find('/', name.size() - kName - 1);
-    if (slash == std::string::npos || slash > kPrefix) {
+    if (slash > kPrefix) {  // or there is none
       return fail(Error::Kind::unsupported, name + ": the name is too long");
     }
   }
@@ -73,12 +73,17 @@ Result<void> write_all(int fd, std::string_view content,
   return {};
 }
 
+Result<void> fail_taken(const std::string& path) {
+  return fail(Error::Kind::busy, path +
+                                     " is there already: remove it, or name "
+                                     "another with -o");
+}
+
 // A name that is taken stays as it is.
 Result<void> rename_new(const std::string& from, const std::string& to) {
   const auto done = [&]() -> Result<void> {
     if (errno != EEXIST) return fail_errno(errno, "making " + to);
-    return fail(Error::Kind::busy, to + " is there already: remove it, or name "
-                                        "another with -o");
+    return fail_taken(to);
   };
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
                   RENAME_NOREPLACE) == 0) {
@@ -89,6 +94,26 @@ Result<void> rename_new(const std::string& from, const std::string& to) {
   if (::link(from.c_str(), to.c_str()) != 0) return done();
   ::unlink(from.c_str());
   return {};
+}
+
+// A file without a name gets one when it is on disk: whoever is killed before
+// leaves nothing. Error::unsupported where the file system has no such files.
+Result<void> write_nameless(const std::string& folder, const std::string& path,
+                            std::string_view content) {
+  constexpr mode_t kMode = 0600;
+  const Fd fd(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode));
+  if (!fd.valid()) {
+    return fail(Error::Kind::unsupported, "no file without a name");
+  }
+  TRY_VOID(write_all(fd.get(), content, path));
+  const std::string ours =
+      fmt::format("/proc/self/fd/{}", fd.get());  // path: our own
+  if (::linkat(AT_FDCWD, ours.c_str(), AT_FDCWD, path.c_str(),
+               AT_SYMLINK_FOLLOW) == 0) {
+    return {};
+  }
+  if (errno == EEXIST) return fail_taken(path);
+  return fail(Error::Kind::unsupported, "a file without a name stays so");
 }
 
 }  // namespace
@@ -149,14 +174,15 @@ Result<std::string> Archive::finish() {
 
 Result<void> write_new_file(const std::string& path, std::string_view content) {
   struct stat there {};
-  if (::lstat(path.c_str(), &there) == 0) {
-    return fail(Error::Kind::busy, path +
-                                       " is there already: remove it, or name "
-                                       "another with -o");
-  }
+  if (::lstat(path.c_str(), &there) == 0) return fail_taken(path);
   const size_t slash = path.rfind('/');
   const std::string folder =
       slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  const auto nameless =
+      write_nameless(folder.empty() ? "." : folder, path, content);
+  if (nameless || nameless.error().kind != Error::Kind::unsupported) {
+    return nameless;
+  }
   std::string part = folder + ".gpuward-bundle-XXXXXX";
   const Fd fd(::mkostemp(part.data(), O_CLOEXEC));  // 0600
   if (!fd.valid()) return fail_errno(errno, "writing " + path);

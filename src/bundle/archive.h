@@ -31,8 +31,10 @@ class Archive {
   std::unique_ptr<Packer> packer_;
 };
 
-// 0600, by a file with another name in the same folder that is renamed when it
-// is on disk. Error::busy where something has that name already.
+// 0600, by a file that gets its name when it is on disk: whoever is killed
+// before leaves nothing. Where the file system knows no files without a name
+// (NFS) it has another in the same folder until then. Error::busy where
+// something has that name already.
 Result<void> write_new_file(const std::string& path, std::string_view content);
 
 }  // namespace gpuward::bundle

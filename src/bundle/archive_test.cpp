@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -90,6 +93,26 @@ TEST(ReadBundle, SaysWhatIsWrong) {
                                 "evidence":[{"source":7}]})"))
           .find("evidence[0]"),
       std::string::npos);
+}
+
+TEST(WriteNewFile, KilledInTheMiddleItLeavesNothing) {
+  TempTree tree;
+  const std::string path = tree.path() + "/b.tar.gz";
+  const std::string content(1 << 20, 'x');
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // The kernel kills who writes beyond it.
+    const rlimit small{4096, 4096};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    ::signal(SIGXFSZ, SIG_DFL);
+    static_cast<void>(write_new_file(path, content));
+    ::_exit(0);
+  }
+  ASSERT_GT(child, 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(std::filesystem::is_empty(tree.path()));
 }
 
 TEST(ReadBundle, TakesNoCutAndNoBomb) {

@@ -62,12 +62,22 @@ struct ToolRow {
   std::string_view name;
   std::initializer_list<const char*> command;
 };
+// Without the commands of containers: whatever is secret may stand there.
+constexpr const char* kColumns =
+    "table {{.ID}}\t{{.Image}}\t{{.Status}}\t{{.CreatedAt}}\t{{.Names}}";
+// Not `status`: it reads the command lines of processes, which can hang.
+constexpr const char* kProperties =
+    "--property=Id,LoadState,ActiveState,SubState,Result,UnitFileState,"
+    "NeedDaemonReload,FragmentPath,DropInPaths,MainPID,ExecMainStatus,"
+    "ExecMainStartTimestamp,StateChangeTimestamp,NRestarts,StatusText";
 // None of them loads NVML or opens a device.
 const ToolRow kTools[] = {
     {"docker-version", {"docker", "version"}},
     {"docker-info", {"docker", "info"}},
-    {"docker-ps", {"docker", "ps", "--all", "--no-trunc"}},
-    {"podman-ps", {"podman", "ps", "--all", "--no-trunc"}},
+    {"docker-ps",
+     {"docker", "ps", "--all", "--no-trunc", "--format", kColumns}},
+    {"podman-ps",
+     {"podman", "ps", "--all", "--no-trunc", "--format", kColumns}},
     {"containerd-version", {"ctr", "version"}},
     {"crictl-version", {"crictl", "version"}},
     {"crictl-ps", {"crictl", "ps", "--all"}},
@@ -79,8 +89,8 @@ const ToolRow kTools[] = {
     {"dkms-status", {"dkms", "status"}},
     {"mokutil", {"mokutil", "--sb-state"}},
     {"systemctl-failed", {"systemctl", "--no-pager", "--failed"}},
-    {"systemctl-status",
-     {"systemctl", "--no-pager", "--lines=0", "status", "docker", "containerd",
+    {"systemctl-show",
+     {"systemctl", "--no-pager", kProperties, "show", "docker", "containerd",
       "kubelet", "nvidia-persistenced", "nvidia-fabricmanager"}},
 };
 

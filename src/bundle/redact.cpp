@@ -13,6 +13,7 @@ Spans find_all(std::string_view text) {
   find_tokens(text, found);
   find_named(text, found);
   find_credentials(text, found);
+  find_forms(text, found);
   std::erase_if(found, [](const Span& span) { return span.begin >= span.end; });
   std::ranges::sort(found);
   return found;

@@ -50,6 +50,13 @@ TEST(Redact, KeepsTheNameAndWhatStandsBesideIt) {
             "password: [left out]\nuser: joe\n");
 }
 
+TEST(Redact, OnlyASecretsDataGoesAsAWhole) {
+  const std::string other = "kind: SecretClass\ndata:\n  foo: bar\n";
+  EXPECT_EQ(redact(other).text, other);
+  EXPECT_EQ(redact("kind: Secret\ndata:\n  foo: bar\ntype: Opaque\n").text,
+            "kind: Secret\ndata:\n[left out]\ntype: Opaque\n");
+}
+
 TEST(Redact, TwiceIsOnce) {
   for (const Planted& planted : planted_secrets()) {
     const std::string once = redact(planted.text).text;
@@ -104,7 +111,17 @@ TEST(Redact, HostileTextsTakeNoTime) {
                            "eyJ",
                            "\\\"",
                            "ab.",
-                           "{\"secret\":\\\""}) {
+                           "{\"secret\":\\\"",
+                           "-----END PRIVATE KEY-----",
+                           "@",
+                           "a:@b",
+                           "sig=",
+                           "hooks.slack.com/services/",
+                           "::server:",
+                           "--from-literal",
+                           "kind: Secret data:{",
+                           "kind: Secret\ndata:\n",
+                           "machine login x password"}) {
     redact(repeated(what));
   }
 }

@@ -28,8 +28,9 @@ bool begins_word(std::string_view text, size_t at) {
 }
 
 // Headers whose whole value is a credential.
-constexpr std::array<std::string_view, 5> kHeaders = {
-    "authorization", "cookie", "x-auth-token", "x-api-key", "private-token"};
+constexpr std::array<std::string_view, 6> kHeaders = {
+    "authorization", "cookie",        "x-auth-token",
+    "x-api-key",     "private-token", "x-registry-auth"};
 
 // "user:password" in base64, as "Basic" takes it: its letters are no word's.
 bool is_basic(std::string_view word) {
@@ -124,7 +125,7 @@ class Finder {
     }
     for (size_t at = lower_.find("proxy"); at != std::string::npos;
          at = lower_.find("proxy", at + 1)) {
-      size_t begin = skip(text_, at + 5, "\"'\\");
+      size_t begin = skip(text_, at + 5, " \"'\\");
       if (begin >= text_.size() || (text_[begin] != '=' && text_[begin] != ':'))
         continue;
       begin = skip(text_, begin + 1, " \"'\\");
@@ -166,6 +167,14 @@ class Finder {
 
   void flag(size_t dash, size_t begin, size_t end) {
     const std::string_view name = text_.substr(begin, end - begin);
+    if (begin - dash == 1 && name.size() > 1 && name.starts_with('p') &&
+        !is_secret_name(name) && takes_password(dash)) {
+      return add(begin + 1, word_end(text_, begin));
+    }
+    if (is_user(name) && text_.substr(end).starts_with('=')) {
+      const size_t value = skip(text_, end, "=\"'");
+      return user_and_password(value, word_end(text_, value));
+    }
     // Behind the name: blanks, or what stands between two texts of a list.
     const size_t value = skip(text_, end, " \t\"',");
     if (value == end || value >= text_.size() || text_[value] == '-') return;
@@ -174,16 +183,25 @@ class Finder {
     if (begin - dash == 2 && is_secret_name(name)) {
       constexpr size_t kShortest = 3;
       if (word.size() >= kShortest) add(value, stop);
-    } else if (name == "u" || name == "user" || name == "proxy-user") {
-      const size_t colon = word.find(':');
-      const bool by_numbers = std::ranges::all_of(
-          word, [](char c) { return (c >= '0' && c <= '9') || c == ':'; });
-      if (colon != std::string_view::npos && !by_numbers) {
-        add(value + colon + 1, stop);
-      }
+    } else if (is_user(name)) {
+      user_and_password(value, stop);
     } else if (name == "p" && takes_password(dash)) {
       add(value, stop);
     }
+  }
+
+  static bool is_user(std::string_view name) {
+    return name == "u" || name == "user" || name == "proxy-user";
+  }
+
+  // "joe:password"; "1000:1000" are ids.
+  void user_and_password(size_t begin, size_t end) {
+    const std::string_view word = text_.substr(begin, end - begin);
+    const size_t colon = word.find(':');
+    const bool by_numbers = std::ranges::all_of(
+        word, [](char c) { return (c >= '0' && c <= '9') || c == ':'; });
+    if (colon == std::string_view::npos || by_numbers) return;
+    add(begin + colon + 1, end);
   }
 
   // A program in this line that reads "-p" so; docker's own is a port.
@@ -194,7 +212,8 @@ class Finder {
     const size_t newline = line.rfind('\n');
     if (newline != std::string_view::npos) line.remove_prefix(newline + 1);
     return line.find("login") != std::string_view::npos ||
-           line.find("sshpass") != std::string_view::npos;
+           line.find("sshpass") != std::string_view::npos ||
+           line.find("mysql") != std::string_view::npos;
   }
 
   std::string_view text_;

@@ -49,11 +49,11 @@ constexpr std::array<std::string_view, 10> kAnywhere = {
 constexpr std::array<std::string_view, 4> kEndings = {"secret", "token",
                                                       "authkey", "bearer"};
 // Before "key": "license key", "signing key".
-constexpr std::array<std::string_view, 22> kKeyOf = {
-    "api",     "access",  "private", "secret",     "account", "auth",
-    "license", "licence", "signing", "encryption", "shared",  "session",
-    "client",  "ssh",     "storage", "master",     "root",    "admin",
-    "ngc",     "service", "crypto",  "preshared"};
+constexpr std::array<std::string_view, 23> kKeyOf = {
+    "api",     "access",  "private", "secret",     "account",    "auth",
+    "license", "licence", "signing", "encryption", "shared",     "session",
+    "client",  "ssh",     "storage", "master",     "root",       "admin",
+    "ngc",     "service", "crypto",  "preshared",  "certificate"};
 constexpr std::array<std::string_view, 5> kShort = {"pass", "pwd", "pw", "psk",
                                                     "pin"};
 // What such a name says when it ends so: where a secret lies, how long it is.

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <string>
 
+#include "base/text.h"
 #include "bundle/redact.h"
 #include "bundle/secrets.h"
 
@@ -141,7 +143,7 @@ class Pairs {
     size_t at = separator + 1;
     while (at < text_.size() && (text_[at] == '=' || text_[at] == ':')) ++at;
     at = skip_blanks(text_, at);
-    if (is_secret_name(word)) {
+    if (is_secret_name(word) || is_password_alone(word, separator, at)) {
       cut(name, text_[separator], at);
     } else if (word == "value" || word == "Value" || word == "VALUE") {
       if (separator < value_until_) cut(name, text_[separator], at);
@@ -149,6 +151,18 @@ class Pairs {
     } else {
       note_name(word, at);
     }
+  }
+
+  // "pass=x", "Pwd=x" by themselves; not the shell's PWD, not "PASS: 3 tests".
+  bool is_password_alone(std::string_view word, size_t separator,
+                         size_t at) const {
+    const std::string lower = to_lower(word);
+    if (lower != "pass" && lower != "pwd" && lower != "pw") return false;
+    if (text_[separator] == ':' && word == "PASS") return false;
+    const std::string_view value =
+        text_.substr(at, end_of_word(text_, at) - at);
+    return !value.starts_with('/') && !value.starts_with('~') &&
+           value.find_first_not_of("0123456789,;.%") != std::string_view::npos;
   }
 
   // "name: DB_PASSWORD": the "value" that stands near it is the secret.

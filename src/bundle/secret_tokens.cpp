@@ -30,10 +30,13 @@ bool is_private(std::string_view text, size_t at) {
 size_t begin_of_tail(std::string_view text, size_t from, size_t at) {
   size_t begin = at;
   while (begin > from && at - begin < kLongestKey) {
-    const size_t newline =
-        begin >= 2 ? text.rfind('\n', begin - 2) : std::string_view::npos;
+    // No farther back than a key is long: the line may have no beginning.
+    const size_t far = std::max(from, at > kLongestKey ? at - kLongestKey : 0);
+    const size_t newline = begin >= far + 2
+                               ? text.substr(far, begin - 1 - far).rfind('\n')
+                               : std::string_view::npos;
     const size_t line =
-        newline == std::string_view::npos ? from : std::max(newline + 1, from);
+        newline == std::string_view::npos ? far : far + newline + 1;
     const std::string_view body = text.substr(line, begin - line);
     const bool is_data =
         body.size() > 16 && std::ranges::all_of(body, [](char c) {
@@ -85,7 +88,14 @@ constexpr std::array kKinds = {Kind{"ghp_", 20},
                                Kind{"eyJ", 30},
                                Kind{"LS0tLS1CRUdJTi", 30},
                                Kind{"EAAC", 60},
-                               Kind{"AGE-SECRET-KEY-", 20}};
+                               Kind{"AGE-SECRET-KEY-", 20},
+                               Kind{"glsa_", 20},
+                               Kind{"glc_", 20},
+                               Kind{"tskey-", 16},
+                               Kind{"ATATT3x", 30},
+                               Kind{"shpat_", 30},
+                               Kind{"sk_test_", 16},
+                               Kind{"dapi", 32}};
 
 bool is_token_char(char c) { return is_base64_char(c) || c == '.' || c == '~'; }
 

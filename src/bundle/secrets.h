@@ -27,6 +27,9 @@ void find_named(std::string_view text, Spans& out);
 // Authorization headers, "Bearer x", user:password@ in URLs and proxies,
 // options of programs that take a password.
 void find_credentials(std::string_view text, Spans& out);
+// Parameters of URLs, webhooks, join tokens, "user:password@host", .netrc, the
+// data of Kubernetes Secrets.
+void find_forms(std::string_view text, Spans& out);
 
 // "DB_PASSWORD", "registryToken", "client-key-data"; not "token_bucket",
 // "password-file", "PWD".

@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "bundle/archive.h"
 #include "bundle/names.h"
 #include "bundle/pieces.h"
 #include "bundle/redact.h"
+#include "bundle/secrets.h"
 #include "evidence/containers/aside.h"
 #include "model/json.h"
 
@@ -111,9 +113,8 @@ class Taking {
 
   // Ours, as JSON: what stands under a secret's name goes.
   void add_json(const std::string& name, std::string_view what,
-                const Json& json) {
+                const Json& json, int64_t count = 0) {
     const Boot began = BootClock::now();
-    int64_t count = 0;
     const std::string text = redact(json, count).dump(1) + "\n";
     keep({name, text, false}, what, count, BootClock::now() - began);
   }
@@ -252,6 +253,34 @@ Json containers_json(const Seen& seen) {
   return json;
 }
 
+// Of a private key that was printed line by line each line looks harmless; only
+// the one before says what it is. How many were cut.
+int64_t leave_out_keys(std::vector<Evidence>& lines) {
+  constexpr int kMostLines = 120;
+  int64_t count = 0;
+  std::map<std::string, int> left;  // by source
+  for (Evidence& line : lines) {
+    if (!line.key.empty()) continue;
+    int& more = left[line.source];
+    const bool begins = line.text.find("-----BEGIN ") != std::string::npos &&
+                        line.text.find("PRIVATE KEY") != std::string::npos;
+    if (begins) more = kMostLines;
+    if (line.text.find("-----END ") != std::string::npos) more = 0;
+    if (begins || more == 0) continue;
+    --more;
+    const size_t word = line.text.find_last_of(" \t") + 1;
+    const std::string_view data = std::string_view(line.text).substr(word);
+    const bool is_base64 =
+        data.size() > 3 && std::ranges::all_of(data, [](char c) {
+          return is_base64_char(c) || c == '=' || c == '\r';
+        });
+    if (!is_base64) continue;
+    line.text.replace(word, std::string::npos, kLeftOut);
+    ++count;
+  }
+  return count;
+}
+
 // With the mark in front.
 Json marked(std::string_view kind, const Json& json) {
   Json out;
@@ -291,10 +320,12 @@ Gathered gather_aside(const Host& host, Millis deadline,
 Result<Taken> take(const Host& host, const Seen& seen, const Json& doctor,
                    const TakeOptions& options,
                    const OnCollector& on_collector) {
-  Taking taking(host, seen, options);
+  Seen clean = seen;
+  const int64_t cut = leave_out_keys(clean.gathered.evidence);
+  Taking taking(host, clean, options);
   taking.add_json(std::string(kEvidenceName),
                   "all that diagnosis saw; doctor --bundle reads it",
-                  to_json(seen));
+                  to_json(clean), cut);
   taking.add_json("doctor.json", "what doctor says of it",
                   marked("doctor", doctor));
   taking.add_json("snapshot.json", "what NVML says, each value with its age",

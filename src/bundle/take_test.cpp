@@ -161,6 +161,29 @@ TEST(Take, NoPlantedSecretIsInIt) {
   }
 }
 
+// Each line by itself is a word or two of base64.
+TEST(Take, AKeyThatWasLoggedLineByLineIsNotInIt) {
+  TempTree machine, other;
+  machine
+      .file("/dev/kmsg",
+            "6,1,1000,-;tool: -----BEGIN PRIVATE KEY-----\n"
+            "6,2,2000,-;tool: gtD7fGUOv8fwNfBb0jXxUJR4QQ\n"
+            "6,3,3000,-;NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen.\n"
+            "6,4,4000,-;tool: aVVloZaXZx==\n"
+            "6,5,5000,-;tool: -----END PRIVATE KEY-----\n"
+            "6,6,6000,-;tool: done\n")
+      .file("/proc/uptime", "1000.0 1.0\n")
+      .file("/proc/sys/kernel/random/boot_id", "1-2-3\n");
+  const Bundled bundled = bundle_of(machine, other);
+  for (const auto& [name, text] : bundled.members) {
+    EXPECT_EQ(text.find("gtD7"), std::string::npos) << name;
+    EXPECT_EQ(text.find("aVVl"), std::string::npos) << name;
+  }
+  const std::string& evidence = bundled.members.at("evidence.json");
+  EXPECT_NE(evidence.find("GPU has fallen"), std::string::npos);
+  EXPECT_NE(evidence.find("tool: done"), std::string::npos);
+}
+
 TEST(Take, EveryPlantedFileIsInItAndItsHarmlessTextStays) {
   TempTree machine, other;
   plant(machine);

@@ -110,6 +110,12 @@ Result<void> write_file(const std::string& path, const std::string& bytes) {
         return answer;
       },
       kWriting);
+  if (!done && done.error().kind == Error::Kind::timeout) {
+    return fail(Error::Kind::timeout,
+                fmt::format("writing {}: its disk did not answer for {}; name "
+                            "a file on another with -o",
+                            path, to_words(kWriting)));
+  }
   if (!done) return wrap(done.error(), "writing " + path);
   const Json& error = (*done)["error"];
   if (error.is_null()) return {};

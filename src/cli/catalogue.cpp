@@ -4,9 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <array>
 
 #include "base/json.h"
 #include "cli/catalogue_views.h"
@@ -14,23 +12,38 @@
 #include "cli/options.h"
 #include "cli/screen.h"
 #include "diagnosis/examples.h"
+#include "evidence/text/file_bytes.h"
 
 namespace gpuward::cli {
 namespace {
+
+// A pipe as well, for as long as somebody writes to it.
+Result<std::string> read_file(const std::string& path) {
+  constexpr Millis kPatience = 10s;
+  auto file = TRY(FileBytes::open(path, BootClock::now() + kPatience));
+  if (file->is_directory()) {
+    return fail(Error::Kind::unsupported,
+                path + " is a folder: name its files");
+  }
+  std::string text;
+  std::array<char, 64 << 10> chunk;
+  while (const size_t got = TRY(file->read(chunk.data(), chunk.size()))) {
+    text.append(chunk.data(), got);
+    if (text.size() > kMostEntryBytes) {
+      return fail(Error::Kind::unsupported, path + " is larger than 1 MiB");
+    }
+  }
+  if (text.empty()) {
+    return fail(Error::Kind::malformed, path + " is empty");
+  }
+  return text;
+}
 
 Result<std::vector<CatalogueFile>> read_files(
     const std::vector<std::string>& paths) {
   std::vector<CatalogueFile> out;
   for (const std::string& path : paths) {
-    std::error_code error;
-    const bool is_folder = std::filesystem::is_directory(path, error);
-    std::ifstream file(path);
-    std::ostringstream text;
-    if (is_folder || !file || !(text << file.rdbuf())) {
-      return fail(Error::Kind::not_found,
-                  path + " cannot be read, or is empty");
-    }
-    out.push_back({path, text.str()});
+    out.push_back({path, TRY(read_file(path))});
   }
   return out;
 }

@@ -226,8 +226,8 @@ std::string in_words(const Pile& pile) {
 std::string days_in_words(const std::string& days) {
   constexpr double kMillisInDay = 86'400'000;
   const auto number = to_double(days);
-  return number ? to_words(Millis(
-                      static_cast<Millis::rep>(*number * kMillisInDay)))
+  return number ? to_words(
+                      Millis(static_cast<Millis::rep>(*number * kMillisInDay)))
                 : days + " d";
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/screen.h"
@@ -15,7 +16,8 @@ namespace gpuward::cli {
 namespace {
 
 constexpr size_t kMaxFiles = 256;
-constexpr size_t kMaxBytes = 1 << 20;  // of one file
+// What is told of files that are left out: a folder may hold hundreds.
+constexpr size_t kMostTold = 10;
 
 struct OwnFiles {
   std::vector<CatalogueFile> files;
@@ -32,8 +34,8 @@ bool is_entry(std::string_view name) {
 // believed.
 Result<std::string> read_entry(const Root& self, const std::string& path) {
   const std::string name = TRY(find_roots_alone(self, path));
-  std::string text = TRY(self.read(name, kMaxBytes + 1));
-  if (text.size() <= kMaxBytes) return text;
+  std::string text = TRY(self.read(name, kMostEntryBytes + 1));
+  if (text.size() <= kMostEntryBytes) return text;
   return fail(Error::Kind::unsupported,
               fmt::format("{} is larger than 1 MiB", path));
 }
@@ -83,6 +85,14 @@ std::string in_words(const LeftOutFile& one) {
   return words;
 }
 
+std::optional<std::string> more_than_told(const Knowledge& knowledge) {
+  const size_t all = knowledge.left_out.size();
+  if (all <= kMostTold) return std::nullopt;
+  return fmt::format(
+      "{} more files are left out: `gpuward catalogue check` says all",
+      all - kMostTold);
+}
+
 }  // namespace
 
 std::string catalogue_folder() {
@@ -119,17 +129,25 @@ Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more) {
 }
 
 void complain_of_left_out(const Knowledge& knowledge) {
+  size_t told = 0;
   for (const LeftOutFile& one : knowledge.left_out) {
+    if (++told > kMostTold) break;
     complain("left out: " + in_words(one) +
              "; `gpuward catalogue check` says all");
   }
+  if (const auto more = more_than_told(knowledge)) complain(*more);
 }
 
 void add_left_out(const Knowledge& knowledge, Diagnosis& diagnosis) {
   const bool fault = verdict_of(diagnosis) == Verdict::fault;
+  size_t told = 0;
   for (const LeftOutFile& one : knowledge.left_out) {
     diagnosis.checks.unknown.push_back(
         {"catalogue.d", "not looked for: " + in_words(one), !fault});
+    if (++told >= kMostTold) break;
+  }
+  if (const auto more = more_than_told(knowledge)) {
+    diagnosis.checks.unknown.push_back({"catalogue.d", *more, !fault});
   }
 }
 

@@ -10,6 +10,9 @@
 
 namespace gpuward::cli {
 
+// Of one file of entries.
+inline constexpr size_t kMostEntryBytes = 1 << 20;
+
 struct Knowledge {
   Catalogue catalogue;
   std::vector<LeftOutFile> left_out;

@@ -126,8 +126,9 @@ CLI::App* add_doctor(CLI::App& app, DoctorOptions& options) {
 
 CLI::App* add_bundle(CLI::App& app, BundleOptions& options) {
   CLI::App* verb = app.add_subcommand(
-      "bundle", "all that a report or a vendor asks for, in one file, without "
-                "secrets");
+      "bundle",
+      "all that a report or a vendor asks for, in one file, without "
+      "secrets");
   add_common(*verb, options.common);
   add_driver_root(*verb, options.common);
   verb->add_option("-o,--output", options.output,

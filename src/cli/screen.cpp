@@ -78,8 +78,14 @@ std::string waiting_for(const Probe& probe, Millis waited) {
 }
 
 void complain(std::string_view text) {
-  std::fprintf(stderr, "gpuward: %.*s\n", static_cast<int>(text.size()),
-               text.data());
+  // What a file holds may stand in it, escape sequences too.
+  constexpr size_t kLongestLine = 2000;
+  std::string shown;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!shown.empty()) shown += '\n';
+    shown += printable(line, kLongestLine);
+  }
+  std::fprintf(stderr, "gpuward: %s\n", shown.c_str());
 }
 
 }  // namespace gpuward::cli

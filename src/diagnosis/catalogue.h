@@ -82,7 +82,7 @@ struct Example {
   std::vector<Gap> gaps;
   // "certain", "likely", "possible", "nothing", "unknown"
   std::string gives;
-  std::string first;  // id of the first finding, empty: not asked
+  std::string first;              // id of the first finding, empty: not asked
   std::vector<std::string> also;  // ids of findings beside it
   // Of the finding, empty: not asked. Of the title a part is enough.
   std::string severity, title;

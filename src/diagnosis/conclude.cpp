@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "diagnosis/manual.h"
 #include "diagnosis/weigh.h"
 #include "diagnosis/xid_table.h"
 
@@ -190,6 +191,46 @@ std::vector<std::vector<Weighed>> weigh_all(const Catalogue& catalogue,
   return all;
 }
 
+// What only a text about faults says is neither found nor passed. Names those
+// texts.
+std::set<std::string> leave_out_manuals(
+    std::vector<std::vector<Weighed>>& weighed, Wall now) {
+  std::vector<Finding> findings;
+  for (const auto& subjects : weighed) {
+    for (const Weighed& one : subjects) {
+      if (one.rule != nullptr) findings.push_back(finding_from(one, now));
+    }
+  }
+  const std::set<std::string> manuals = manuals_among(findings);
+  if (manuals.empty()) return manuals;
+  std::vector<std::vector<Weighed>> kept;
+  for (auto& subjects : weighed) {
+    std::vector<Weighed> others;
+    for (Weighed& one : subjects) {
+      if (one.rule == nullptr || !rests_on(manuals, finding_from(one, now))) {
+        others.push_back(std::move(one));
+      }
+    }
+    if (!others.empty()) kept.push_back(std::move(others));
+  }
+  weighed.swap(kept);
+  return manuals;
+}
+
+void add_manuals(const std::set<std::string>& manuals, Diagnosis& diagnosis) {
+  if (manuals.empty()) return;
+  std::string names;
+  for (const std::string& file : manuals) {
+    names += (names.empty() ? "" : ", ") + file;
+  }
+  diagnosis.checks.unknown.push_back(
+      {"log",
+       fmt::format("{}: it has the words of many faults and a time at none of "
+                   "them, as a text about faults has",
+                   names),
+       diagnosis.findings.empty()});
+}
+
 std::vector<Found> find_all(const std::vector<std::vector<Weighed>>& weighed,
                             Wall now) {
   std::vector<Found> found;
@@ -209,7 +250,8 @@ std::vector<Found> find_all(const std::vector<std::vector<Weighed>>& weighed,
 
 Diagnosis conclude(const Catalogue& catalogue, const State& state,
                    const std::vector<Gap>& gaps, Wall now) {
-  const auto weighed = weigh_all(catalogue, state, gaps);
+  auto weighed = weigh_all(catalogue, state, gaps);
+  const auto manuals = leave_out_manuals(weighed, now);
   Diagnosis diagnosis;
   Severity worst = Severity::info;
   for (Found& one : find_all(weighed, now)) {
@@ -218,6 +260,7 @@ Diagnosis conclude(const Catalogue& catalogue, const State& state,
     diagnosis.findings.push_back(std::move(one.finding));
   }
   count_checks(weighed, worst, diagnosis);
+  add_manuals(manuals, diagnosis);
   add_unclaimed_xids(catalogue, state, worst, diagnosis);
   return diagnosis;
 }

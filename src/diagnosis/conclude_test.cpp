@@ -277,12 +277,13 @@ TEST(Conclude, AnXidThatTheTableDoesNotHaveIsNotPassed) {
       {{},
        {"NVRM: Xid (PCI:0000:3b:00): 977, pid=1, name=x, something new",
         "NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=x, MMU Fault",
+        "nvidia-nvswitch0: SXid (0000:c1:00.0): 39998, Non-fatal, Link 30",
         "nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 39999, Non-fatal, Link 30"},
        {}});
   const auto* check = unknown(damaged, "xid");
   ASSERT_NE(check, nullptr);
   EXPECT_TRUE(check->matters);
-  EXPECT_EQ(check->why.find("Xid 977, SXid 39999 in the log"), 0u);
+  EXPECT_EQ(check->why.find("Xid 977, SXid 39998, SXid 39999 in the log"), 0u);
   EXPECT_EQ(verdict_of(damaged), Verdict::unknown);
 }
 

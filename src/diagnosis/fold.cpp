@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "diagnosis/prose.h"
+#include "diagnosis/source_code.h"
 
 namespace gpuward {
 namespace {
@@ -21,8 +22,11 @@ bool may_print(const Signature& signature, std::string_view source) {
 
 // Speaks of a fault that nobody has here. Kernel lines always count.
 bool is_told_of_others(const Evidence& evidence) {
-  return evidence.source == "log" && evidence.text.find("NVRM:") != 0 &&
-         is_about_faults(evidence.text);
+  if (evidence.source != "log" || evidence.text.starts_with("NVRM:")) {
+    return false;
+  }
+  return is_about_faults(evidence.text) ||
+         (!evidence.when && is_source_code(evidence.text));
 }
 
 std::string capture(const Captures& captures, std::string_view name) {

@@ -19,6 +19,10 @@ namespace gpuward {
 //   NVRM: Xid (0000:3b:00): 13, TEXT                 (older drivers)
 //   Xid (PCI:0000:3b:00.0): 79, TEXT                 (the trace point)
 //   XidCriticalError: Xid=79 on Device=GPU-…         (NVIDIA's device plugin)
+//   NVRM: Xid (PCI:...): 79, TEXT                    (by whom it was posted)
+//   … True  …  XidError  Xid 79 on GPU …             (a condition of a node)
+//   "isFatal":true,"message":"… (XID 79) …"          (monitors, in JSON)
+//   Detected XID 79 for GPU 0                        (DCGM)
 Pattern xid_pattern(const std::vector<std::string>& numbers,
                     std::string_view says);
 

@@ -151,6 +151,7 @@ Json to_json(const Evidence& evidence) {
   set_text(json, "key", evidence.key);
   if (evidence.value != Value{}) json.set("value", to_json(evidence.value));
   if (evidence.times != 1) json.set("times", evidence.times);
+  if (evidence.boot != 0) json.set("boot", evidence.boot);
   return json;
 }
 

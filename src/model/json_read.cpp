@@ -1,5 +1,7 @@
 // The way back of json.cpp: JSON from a file or a socket, which may hold
 // anything, into model types.
+#include <algorithm>
+
 #include "model/json.h"
 #include "model/json_reader.h"
 
@@ -89,7 +91,10 @@ Evidence read_evidence(Reader& in) {
   if (in.has("subject")) out.subject = read_subject(in.part("subject"));
   out.key = in.text("key");
   out.value = value_from_json(in.raw("value"));
-  out.times = in.integer("times", 1);
+  // Sums of them must stay numbers, whatever a file says.
+  constexpr int64_t kMostTimes = 1'000'000'000;
+  out.times = std::clamp<int64_t>(in.integer("times", 1), 1, kMostTimes);
+  out.boot = in.small("boot");
   return out;
 }
 

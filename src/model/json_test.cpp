@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "model/fields.h"
 
 namespace gpuward {
@@ -131,6 +133,20 @@ TEST(ModelJson, EvidenceThereAndBack) {
   const auto back = evidence_from_json(to_json(fact));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(*back, fact);
+
+  Evidence line{"kernel-log", {}, kNow, "", {}, "NVRM: x", "k.log", 7};
+  line.times = 3;
+  line.boot = -1;
+  const auto again = evidence_from_json(to_json(line));
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(*again, line);
+
+  // A file may say anything: sums of it stay numbers.
+  Json json = to_json(line);
+  json.set("times", std::numeric_limits<int64_t>::max());
+  EXPECT_LE(evidence_from_json(json)->times, 1'000'000'000);
+  json.set("times", -5);
+  EXPECT_EQ(evidence_from_json(json)->times, 1);
 }
 
 TEST(ModelJson, MalformedInputIsAnErrorThatNamesThePlace) {

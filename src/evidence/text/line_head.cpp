@@ -104,7 +104,9 @@ void read_time(std::string_view line, const YearHint& hint, LineHead& head) {
     if (before == ' ' && at > 0) one_word = false;
     const bool starts = before == ' ' || before == '[' || before == '"' ||
                         ((before == ':' || before == '-') && one_word);
-    if (!starts) continue;
+    // NAME = "…" is a program's, not a log's.
+    const bool assigned = at > 2 && line.substr(at - 3, 3) == "= \"";
+    if (!starts || assigned) continue;
     if (at >= kNear && !one_word && line.front() != '[') return;
     const auto stamp = stamp_at(line.substr(at), hint);
     if (!stamp) continue;
@@ -148,7 +150,9 @@ std::string_view source_of(std::string_view line, const LineHead& head) {
   };
   if (has("kubelet[")) return "kubelet-log";
   if (has("systemd[1]:")) return "systemd-log";
-  if (has(" kernel: ")) return "kernel-log";
+  // A program's source may hold such a line.
+  const size_t kernel = start.find(" kernel: ");
+  if (kernel < start.find(" = \"")) return "kernel-log";
   return trim(line).starts_with("NVRM: ") ? "kernel-log" : "log";
 }
 

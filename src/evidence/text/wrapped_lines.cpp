@@ -129,7 +129,11 @@ bool WrappedLines::belongs(const Piece& left, const Piece& part,
 
 const char* WrappedLines::seam(const Piece& left, const Piece& part,
                                const Piece& right) const {
-  if (right.has_head || part.columns < kNarrowest) return nullptr;
+  // An Xid's address is followed by its number in all forms, however short the
+  // line was.
+  const auto before = trim(left.text);
+  const bool open = before.ends_with("):") && ends_within_xid(before);
+  if (right.has_head || (part.columns < kNarrowest && !open)) return nullptr;
   const auto rest = without_margin(right.text);
   if (rest.empty() || !belongs(left, part, right, rest)) return nullptr;
   const auto end = trim(left.text);

@@ -178,5 +178,12 @@ TEST(WrappedLines, AMegabyteWithoutAnyEndsTheSearch) {
       "[341115.123456] the GPU, or so it says, has fallen off the bus\n\n[3");
 }
 
+TEST(WrappedLines, JoinsAnXidBrokenBehindItsAddress) {
+  EXPECT_EQ(unwrapped("NVRM: Xid (PCI:0000:3b:00):\n"
+                      "79, pid=7, name=trainer, GPU has fallen off the bus.\n"),
+            "NVRM: Xid (PCI:0000:3b:00): 79, pid=7, name=trainer, GPU has "
+            "fallen off the bus.\n\n");
+}
+
 }  // namespace
 }  // namespace gpuward
