@@ -181,7 +181,7 @@ int catalogue(const CatalogueOptions& options) {
     complain(files.error().text);
     return kWrongUsage;
   }
-  const auto knowledge = load_knowledge(*files);
+  const auto knowledge = load_knowledge(*files, Examples::taken);
   if (!knowledge) {
     complain(knowledge.error().text);
     return kUnknown;

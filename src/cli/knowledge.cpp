@@ -102,7 +102,8 @@ std::string catalogue_folder() {
   return std::string(is_path ? told : "/etc/gpuward") + "/catalogue.d";
 }
 
-Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more) {
+Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more,
+                                 Examples ours) {
   const Root self = TRY(Root::open("/"));
   OwnFiles own = read_folder(self, catalogue_folder());
   // One that is named as well is not read twice.
@@ -113,7 +114,7 @@ Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more) {
   });
   std::vector<CatalogueFile> files = own.files;
   files.insert(files.end(), more.begin(), more.end());
-  ExtendedCatalogue loaded = TRY(extend_catalogue(files));
+  ExtendedCatalogue loaded = TRY(extend_catalogue(files, ours));
   Knowledge out;
   out.catalogue = std::move(loaded.catalogue);
   out.left_out = std::move(own.left_out);

@@ -27,7 +27,8 @@ std::string catalogue_folder();
 // and `more` after them. What is not right is left out, whole file by whole
 // file, and never takes away what is built in. A folder that is not there is
 // none.
-Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more = {});
+Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more = {},
+                                 Examples ours = Examples::left_out);
 // A line on standard error for each file that was left out.
 void complain_of_left_out(const Knowledge& knowledge);
 

@@ -137,6 +137,10 @@ Result<Catalogue> load_catalogue(const std::vector<CatalogueFile>& more = {});
 // From these files alone; for tests.
 Result<Catalogue> load_catalogue_from(const std::vector<CatalogueFile>& files);
 
+// The examples of the compiled-in entries are most of their text, and nothing
+// but `catalogue` needs them.
+enum class Examples { taken, left_out };
+
 // A file that was not taken, and why: "file:line: text".
 struct LeftOutFile {
   std::string name;
@@ -150,6 +154,6 @@ struct ExtendedCatalogue {
 // one of these takes nothing away from the others. Fails only where the
 // compiled-in ones are wrong.
 Result<ExtendedCatalogue> extend_catalogue(
-    const std::vector<CatalogueFile>& more);
+    const std::vector<CatalogueFile>& more, Examples ours = Examples::taken);
 
 }  // namespace gpuward

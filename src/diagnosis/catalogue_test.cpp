@@ -109,5 +109,27 @@ TEST(Catalogue, HasTheFaultsOfItsFirstForm) {
   }
 }
 
+// Cutting them off the text must take nothing else with it.
+TEST(Catalogue, WithoutExamplesItIsTheSame) {
+  const auto whole = load_catalogue();
+  const auto bare = extend_catalogue({}, Examples::left_out);
+  ASSERT_TRUE(whole) << whole.error().text;
+  ASSERT_TRUE(bare) << bare.error().text;
+  ASSERT_EQ(bare->catalogue.faults.size(), whole->faults.size());
+  EXPECT_EQ(bare->catalogue.signatures.size(), whole->signatures.size());
+  for (size_t i = 0; i < whole->faults.size(); ++i) {
+    const Fault& left = bare->catalogue.faults[i];
+    const Fault& right = whole->faults[i];
+    EXPECT_TRUE(left.examples.empty()) << left.id;
+    EXPECT_EQ(left.rules.size(), right.rules.size()) << left.id;
+    EXPECT_EQ(left.explains.size(), right.explains.size()) << left.id;
+    EXPECT_EQ(left.consequences.size(), right.consequences.size()) << left.id;
+    EXPECT_EQ(left.remedies.size(), right.remedies.size()) << left.id;
+    EXPECT_EQ(left.drivers.size(), right.drivers.size()) << left.id;
+    EXPECT_EQ(left.settle, right.settle) << left.id;
+    EXPECT_EQ(left.sources, right.sources) << left.id;
+  }
+}
+
 }  // namespace
 }  // namespace gpuward

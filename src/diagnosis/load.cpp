@@ -16,6 +16,7 @@ struct Document {
   size_t file = 0;  // the how-manieth that was given
   std::string name;
   Yaml root;
+  Examples examples = Examples::taken;
 };
 
 struct Mistake {
@@ -170,7 +171,7 @@ std::vector<Document> parse(const std::vector<CatalogueFile>& files,
       mistakes.push_back({i, root.error().text});
       continue;
     }
-    documents.push_back({i, files[i].name, std::move(*root)});
+    documents.push_back({i, files[i].name, std::move(*root), Examples::taken});
   }
   return documents;
 }
@@ -184,7 +185,8 @@ void add_faults(const Document& document, Complaints& complaints,
     section.finish();
     return;
   }
-  Fault fault = read_fault(root, document.name, complaints, catalogue);
+  Fault fault =
+      read_fault(root, document.name, document.examples, complaints, catalogue);
   if (const Fault* other = catalogue.find(fault.id)) {
     complaints.add(
         root.find("id") == nullptr ? root.line : root.find("id")->line,
@@ -236,11 +238,19 @@ std::unexpected<Error> report(const Mistakes& mistakes) {
   return fail(Error::Kind::malformed, std::move(all));
 }
 
-std::vector<CatalogueFile> built_in_files() {
+// They are the last key of each of our files, where they are not read: parsing
+// them would be half of what a start costs.
+std::string_view before_examples(std::string_view text) {
+  return text.substr(0, text.find("\nexamples:\n"));
+}
+
+std::vector<CatalogueFile> built_in_files(Examples examples) {
   std::vector<CatalogueFile> files;
   for (const EmbeddedFile& file : catalogue_files()) {
+    const auto text =
+        examples == Examples::taken ? file.text : before_examples(file.text);
     files.push_back(
-        {fmt::format("catalogue/{}", file.name), std::string(file.text)});
+        {fmt::format("catalogue/{}", file.name), std::string(text) + "\n"});
   }
   return files;
 }
@@ -280,19 +290,22 @@ Result<Catalogue> load_catalogue_from(const std::vector<CatalogueFile>& files) {
 }
 
 Result<Catalogue> load_catalogue(const std::vector<CatalogueFile>& more) {
-  std::vector<CatalogueFile> files = built_in_files();
+  std::vector<CatalogueFile> files = built_in_files(Examples::taken);
   files.insert(files.end(), more.begin(), more.end());
   return load_catalogue_from(files);
 }
 
 Result<ExtendedCatalogue> extend_catalogue(
-    const std::vector<CatalogueFile>& more) {
-  std::vector<CatalogueFile> files = built_in_files();
+    const std::vector<CatalogueFile>& more, Examples ours_have) {
+  std::vector<CatalogueFile> files = built_in_files(ours_have);
   const size_t ours = files.size();
   files.insert(files.end(), more.begin(), more.end());
   ExtendedCatalogue out;
   Mistakes mistakes;
   auto documents = parse(files, mistakes);
+  for (Document& document : documents) {
+    if (document.file < ours) document.examples = ours_have;
+  }
   // A file may name what stood in one that is left out: then it goes as well.
   while (true) {
     if (!leave_out(files, ours, mistakes, documents, out.left_out)) {

@@ -61,9 +61,10 @@ void each(const Yaml* node, std::string_view what, Complaints& complaints,
 
 class FaultReader {
  public:
-  FaultReader(const Yaml& root, Complaints& complaints,
+  FaultReader(const Yaml& root, Examples examples, Complaints& complaints,
               const Catalogue& catalogue)
       : root_(root),
+        examples_(examples),
         complaints_(complaints),
         catalogue_(catalogue),
         section_(root, "a fault", complaints) {}
@@ -74,8 +75,10 @@ class FaultReader {
     consequences();
     remedies();
     drivers();
-    fault_.examples =
-        read_examples(section_.node("examples"), root_.line, complaints_);
+    if (examples_ == Examples::taken) {
+      fault_.examples =
+          read_examples(section_.node("examples"), root_.line, complaints_);
+    }
     section_.node("signatures");
     section_.finish();
     return std::move(fault_);
@@ -218,6 +221,7 @@ class FaultReader {
   }
 
   const Yaml& root_;
+  Examples examples_;
   Complaints& complaints_;
   const Catalogue& catalogue_;
   Section section_;
@@ -226,9 +230,9 @@ class FaultReader {
 
 }  // namespace
 
-Fault read_fault(const Yaml& root, const std::string& file,
+Fault read_fault(const Yaml& root, const std::string& file, Examples examples,
                  Complaints& complaints, const Catalogue& catalogue) {
-  Fault fault = FaultReader(root, complaints, catalogue).read();
+  Fault fault = FaultReader(root, examples, complaints, catalogue).read();
   fault.file = file;
   fault.line = root.line;
   return fault;

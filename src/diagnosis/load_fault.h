@@ -7,7 +7,7 @@
 namespace gpuward {
 
 // Mistakes go to `complaints`; what comes back is then not to be used.
-Fault read_fault(const Yaml& root, const std::string& file,
+Fault read_fault(const Yaml& root, const std::string& file, Examples examples,
                  Complaints& complaints, const Catalogue& catalogue);
 
 // The `examples` of an entry; complains where a positive or a negative one is

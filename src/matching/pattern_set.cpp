@@ -33,23 +33,62 @@ re2::StringPiece piece(std::string_view text) {
 
 }  // namespace
 
+// Some patterns that are compiled together, once a line has a literal of
+// theirs: compiling all at the start would take longer than most answers.
+struct Group {
+  size_t first = 0;
+  size_t end = 0;
+  LiteralGate gate{{}};
+  std::unique_ptr<RE2::Set> set;
+};
+
 struct PatternSet::Impl {
-  explicit Impl(const std::vector<Pattern>& all)
-      : set(options(all.size()), RE2::UNANCHORED) {}
   const RE2& single(size_t index);
+  const RE2::Set& set_of(Group& group);
+  void match_in(Group& group, std::string_view line,
+                std::vector<size_t>& found);
 
   std::vector<std::string> literals;
   LiteralGate gate{{}};
   std::vector<std::string> regexes;
   // Compiled when they are first asked for: most never are.
   std::vector<std::unique_ptr<RE2>> compiled;
-  RE2::Set set;
+  std::vector<Group> groups;
 };
 
 const RE2& PatternSet::Impl::single(size_t index) {
   auto& one = compiled[index];
   if (!one) one = std::make_unique<RE2>(regexes[index], options());
   return *one;
+}
+
+const RE2::Set& PatternSet::Impl::set_of(Group& group) {
+  if (!group.set) {
+    group.set = std::make_unique<RE2::Set>(options(group.end - group.first),
+                                           RE2::UNANCHORED);
+    for (size_t i = group.first; i < group.end; ++i) {
+      group.set->Add(regexes[i], nullptr);
+    }
+    group.set->Compile();
+  }
+  return *group.set;
+}
+
+void PatternSet::Impl::match_in(Group& group, std::string_view line,
+                                std::vector<size_t>& found) {
+  std::vector<int> indices;
+  RE2::Set::ErrorInfo error{};
+  if (!set_of(group).Match(piece(line), &indices, &error)) {
+    if (error.kind == RE2::Set::kNoError) return;
+    // The automaton outgrew its memory: slower, not wrong.
+    for (size_t i = group.first; i < group.end; ++i) {
+      if (RE2::PartialMatch(piece(line), single(i))) found.push_back(i);
+    }
+    return;
+  }
+  for (const int index : indices) {
+    found.push_back(group.first + static_cast<size_t>(index));
+  }
 }
 
 PatternSet::~PatternSet() = default;
@@ -79,17 +118,26 @@ Result<void> PatternSet::check(const Pattern& pattern) {
 }
 
 PatternSet::PatternSet(const std::vector<Pattern>& patterns)
-    : impl_(std::make_unique<Impl>(patterns)) {
-  for (const Pattern& pattern : patterns) {
-    for (std::string& one : literals_of(pattern)) {
-      impl_->literals.push_back(std::move(one));
+    : impl_(std::make_unique<Impl>()) {
+  constexpr size_t kTogether = 16;
+  for (size_t first = 0; first < patterns.size(); first += kTogether) {
+    Group group;
+    group.first = first;
+    group.end = std::min(first + kTogether, patterns.size());
+    std::vector<std::string> literals;
+    for (size_t i = group.first; i < group.end; ++i) {
+      for (std::string& one : literals_of(patterns[i])) {
+        literals.push_back(std::move(one));
+      }
+      impl_->regexes.push_back(patterns[i].regex);
     }
-    impl_->regexes.push_back(pattern.regex);
-    impl_->set.Add(pattern.regex, nullptr);
+    group.gate = LiteralGate(literals);
+    impl_->groups.push_back(std::move(group));
+    impl_->literals.insert(impl_->literals.end(), literals.begin(),
+                           literals.end());
   }
   impl_->compiled.resize(patterns.size());
   impl_->gate = LiteralGate(impl_->literals);
-  impl_->set.Compile();
 }
 
 const std::vector<std::string>& PatternSet::literals() const {
@@ -99,17 +147,10 @@ const std::vector<std::string>& PatternSet::literals() const {
 std::vector<size_t> PatternSet::match(std::string_view line) const {
   std::vector<size_t> found;
   if (impl_->gate.find(line) == std::string_view::npos) return found;
-  std::vector<int> indices;
-  RE2::Set::ErrorInfo error{};
-  if (!impl_->set.Match(piece(line), &indices, &error)) {
-    if (error.kind == RE2::Set::kNoError) return found;
-    // The automaton outgrew its memory: slower, not wrong.
-    for (size_t i = 0; i < impl_->regexes.size(); ++i) {
-      if (RE2::PartialMatch(piece(line), impl_->single(i))) found.push_back(i);
-    }
-    return found;
+  for (Group& group : impl_->groups) {
+    if (group.gate.find(line) == std::string_view::npos) continue;
+    impl_->match_in(group, line, found);
   }
-  for (const int index : indices) found.push_back(static_cast<size_t>(index));
   std::ranges::sort(found);
   return found;
 }
