@@ -32,3 +32,26 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 
 add_library(gpuward_fmt STATIC cmake/fmt.cpp)
+
+# For the kubelet roles alone. Unix sockets need no TLS: gRPC's form without it
+# keeps OpenSSL out.
+find_program(PROTOC protoc REQUIRED)
+add_library(gpuward_grpc INTERFACE)
+if(GPUWARD_SANITIZE)
+  pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++_unsecure)
+  target_link_libraries(gpuward_grpc INTERFACE PkgConfig::GRPC)
+  find_library(PROTOBUF_LITE protobuf-lite REQUIRED)
+else()
+  # The archives of gRPC and abseil need each other in circles.
+  pkg_check_modules(GRPC REQUIRED grpc++_unsecure)
+  set(archives ${GRPC_STATIC_LIBRARIES})
+  # Not named by its pkg-config file: what the archives themselves stand on.
+  list(APPEND archives upb address_sorting cares re2)
+  list(REMOVE_ITEM archives rt atomic pthread dl m)
+  list(REMOVE_DUPLICATES archives)
+  list(TRANSFORM archives PREPEND "-l")
+  target_link_libraries(gpuward_grpc INTERFACE
+    -Wl,-Bstatic -Wl,--start-group ${archives} -lz -Wl,--end-group
+    -Wl,-Bdynamic -latomic)
+  find_library(PROTOBUF_LITE libprotobuf-lite.a REQUIRED)
+endif()

@@ -18,12 +18,13 @@ HEAVY = {
     "nlohmann/": {"src/base/json.cpp"},
     "yaml-cpp/": {"src/base/yaml.cpp"},
     "toml++/": {"src/base/toml.cpp"},
-    "CLI/": {"src/cli/parse.cpp"},
+    "CLI/": {"src/cli/parse.cpp", "src/kubelet/parse.cpp"},
     "spdlog/": {"src/base/log.cpp"},
     "sqlite3": {"src/ledger/store.cpp"},
     "systemd/sd-bus.h": {"src/host/systemd.cpp", "tests/support/"},
     "bpf/": {"src/evidence/containers/programs.cpp", "tests/support/"},
-    "grpc": {"src/kubelet/"},
+    "grpc": {"src/kubelet/rpc/", "tests/kubelet/"},
+    "device_plugin.": {"src/kubelet/wire/messages.cpp", "tests/kubelet/"},
 }
 # Folders of src/ that may name files of the machine.
 MAY_NAME_PATHS = {"host", "evidence", "probe", "bundle"}

@@ -30,6 +30,7 @@ Loop::Loop(sd_event* event) : event_(event) {}
 
 Loop::Loop(Loop&& other) noexcept
     : event_(std::exchange(other.event_, nullptr)),
+      last_timer_(other.last_timer_),
       readable_(std::move(other.readable_)),
       timers_(std::move(other.timers_)) {}
 

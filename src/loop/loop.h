@@ -33,6 +33,8 @@ class Loop {
   // One timer per name, once; setting it again moves it.
   Result<void> at(int timer, Boot when, Handler handler);
   void cancel(int timer);
+  // A name that nobody else has, for timers that come and go.
+  int new_timer() { return ++last_timer_; }
 
   // SIGTERM and SIGINT end the loop instead of the process.
   Result<void> end_on_signals();
@@ -45,7 +47,11 @@ class Loop {
   struct Entry;
   explicit Loop(sd_event* event);
 
+  // Names below are given out by hand.
+  static constexpr int kFirstMade = 1000;
+
   sd_event* event_;
+  int last_timer_ = kFirstMade;
   std::map<int, std::unique_ptr<Entry>> readable_;
   std::map<int, std::unique_ptr<Entry>> timers_;
 };

@@ -1,0 +1,65 @@
+#include "base/side_thread.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+namespace gpuward {
+
+struct SideThread::State {
+  explicit State(size_t most) : at_most(most) {}
+
+  void work() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [this] { return is_ending || !tasks.empty(); });
+      if (tasks.empty()) break;
+      const Task task = std::move(tasks.front());
+      tasks.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+    }
+    is_done = true;
+    changed.notify_all();
+  }
+
+  const size_t at_most;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Task> tasks;
+  bool is_ending = false;
+  bool is_done = false;
+  std::thread thread;
+};
+
+SideThread::SideThread(size_t at_most)
+    : state_(std::make_unique<State>(at_most)) {
+  state_->thread = std::thread([state = state_.get()] { state->work(); });
+}
+
+SideThread::~SideThread() {
+  std::unique_lock lock(state_->mutex);
+  state_->is_ending = true;
+  state_->changed.notify_all();
+  const bool is_done = state_->changed.wait_for(
+      lock, kFarewell, [this] { return state_->is_done; });
+  lock.unlock();
+  if (is_done) {
+    state_->thread.join();
+    return;
+  }
+  state_->thread.detach();
+  (void)state_.release();  // the thread still uses it
+}
+
+bool SideThread::post(Task task) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->tasks.size() >= state_->at_most) return false;
+  state_->tasks.push_back(std::move(task));
+  state_->changed.notify_all();
+  return true;
+}
+
+}  // namespace gpuward
