@@ -39,22 +39,28 @@ SideThread::SideThread(size_t at_most)
   state_->thread = std::thread([state = state_.get()] { state->work(); });
 }
 
-SideThread::~SideThread() {
+SideThread::~SideThread() { finish(); }
+
+bool SideThread::finish() {
+  if (!state_) return is_finished_;
   std::unique_lock lock(state_->mutex);
   state_->is_ending = true;
   state_->changed.notify_all();
-  const bool is_done = state_->changed.wait_for(
-      lock, kFarewell, [this] { return state_->is_done; });
+  is_finished_ = state_->changed.wait_for(lock, kFarewell,
+                                          [this] { return state_->is_done; });
   lock.unlock();
-  if (is_done) {
+  if (is_finished_) {
     state_->thread.join();
-    return;
+    state_.reset();
+  } else {
+    state_->thread.detach();
+    (void)state_.release();  // the thread still uses it
   }
-  state_->thread.detach();
-  (void)state_.release();  // the thread still uses it
+  return is_finished_;
 }
 
 bool SideThread::post(Task task) {
+  if (!state_) return false;
   const std::lock_guard lock(state_->mutex);
   if (state_->tasks.size() >= state_->at_most) return false;
   state_->tasks.push_back(std::move(task));

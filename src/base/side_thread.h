@@ -2,7 +2,7 @@
 // frozen, a pipe that nobody empties. In order, and bounded: what does not fit
 // is refused, never waited for.
 //
-// Thread: post() from any.
+// Thread: post() from any, finish() and the destructor from one.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ class SideThread {
   using Task = std::function<void()>;
 
   explicit SideThread(size_t at_most);
-  // Gives what waits `kFarewell` to be done. A thread that is stuck even then
-  // is left behind: what its task refers to must live as long as the process.
+  // finish(). Where that fails, what the task under way refers to must live as
+  // long as the process.
   ~SideThread();
   SideThread(const SideThread&) = delete;
   SideThread& operator=(const SideThread&) = delete;
@@ -29,9 +29,14 @@ class SideThread {
   // False where `at_most` tasks wait already; the task is then dropped.
   bool post(Task task);
 
+  // Takes nothing more, and gives what waits `kFarewell` to be done. False
+  // where the thread is stuck even then; it is left behind.
+  bool finish();
+
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_;  // null once finished
+  bool is_finished_ = false;
 };
 
 }  // namespace gpuward

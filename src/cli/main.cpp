@@ -2,6 +2,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/kubelet_role.h"
 #include "cli/options.h"
 #include "probe/prober.h"
 
@@ -41,6 +42,9 @@ int main(int argc, char** argv) {
   if (arguments.size() > 1 && arguments[1] == gpuward::probe::kProberVerb) {
     const auto settings = gpuward::probe::from_arguments(arguments);
     return settings ? gpuward::probe::run_prober(*settings) : 64;
+  }
+  if (arguments.size() > 1 && gpuward::cli::is_kubelet_role(arguments[1])) {
+    return gpuward::cli::become_kubelet_role(arguments);
   }
   return std::visit(gpuward::cli::Run{}, gpuward::cli::parse(argc, argv));
 }

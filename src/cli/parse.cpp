@@ -280,6 +280,15 @@ CLI::App* add_catalogue(CLI::App& app, CatalogueOptions& options) {
   return verb;
 }
 
+// For --help alone: main() has become the program of these roles before.
+void add_kubelet_roles(CLI::App& app) {
+  app.add_subcommand("guard",
+                     "stand between the kubelet and a device plugin, and "
+                     "answer in time when the plugin does not");
+  app.add_subcommand("device-plugin",
+                     "be the kubelet's device plugin, in place of NVIDIA's");
+}
+
 void add_sim_node(CLI::App& sim, const char* name, SimOptions::Verb verb,
                   const char* about, SimOptions& options) {
   CLI::App* sub = sim.add_subcommand(name, about);
@@ -390,6 +399,7 @@ Options parse(int argc, char** argv) {
   add_release(app, parsed.release);
   add_catalogue(app, parsed.catalogue);
   add_bundle(app, parsed.bundle);
+  add_kubelet_roles(app);
   add_sim(app, parsed.sim);
   // Last: verbs take over what stands before them.
   app.footer("gpuward VERB --help says more. " + std::string(kExitCodes));

@@ -1,0 +1,223 @@
+#include "kubelet/guard/guard.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "kubelet/wire/messages.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+constexpr std::string_view kCheckpoint = "kubelet_internal_checkpoint";
+// What changes within it is written once.
+constexpr Millis kSavePause = 200ms;
+constexpr size_t kLongestName = 253 + 1 + 63;  // prefix/name, as Kubernetes'
+
+Result<void> make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!std::filesystem::is_directory(path)) {
+    return fail(
+        Error::Kind::system,
+        fmt::format("cannot make the directory {}: {}", path, error.message()));
+  }
+  return {};
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The kubelet joins the endpoint to its directory as it is. A name is all that
+// plugins send, and all that we follow.
+bool is_plain_name(const std::string& endpoint) {
+  return !endpoint.empty() && endpoint.find('/') == std::string::npos &&
+         endpoint != "." && endpoint != ".." && endpoint != "kubelet.sock";
+}
+
+// As the kubelet's IsExtendedResourceName, as far as it matters to us.
+bool is_resource(const std::string& name) {
+  const size_t slash = name.find('/');
+  return slash != std::string::npos && slash > 0 && slash + 1 < name.size() &&
+         name.find('/', slash + 1) == std::string::npos &&
+         name.size() <= kLongestName;
+}
+
+Result<Registration> sound_registration(const std::string& request) {
+  Registration registration = TRY(decode_registration(request));
+  if (registration.version != kVersion) {
+    return fail(Error::Kind::unsupported,
+                fmt::format("the device plugin API {} is not supported; {} is",
+                            registration.version, kVersion));
+  }
+  if (!is_resource(registration.resource)) {
+    return fail(Error::Kind::malformed,
+                fmt::format("'{}' is no name of an extended resource",
+                            registration.resource));
+  }
+  if (!is_plain_name(registration.endpoint)) {
+    return fail(Error::Kind::malformed,
+                fmt::format("the endpoint '{}' is no name in the directory of "
+                            "kubelet.sock",
+                            registration.endpoint));
+  }
+  return registration;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Guard>> Guard::start(Loop& loop,
+                                            GuardSettings settings) {
+  TRY_VOID(check(settings));
+  TRY_VOID(make_directory(settings.plugin_dir));
+  TRY_VOID(make_directory(settings.state_dir));
+  std::unique_ptr<Guard> guard(new Guard(loop, std::move(settings)));
+  Guard* self = guard.get();
+  self->recall();
+  self->serve_plugins();
+  self->kubelet_watch_ = TRY(SocketWatch::start(
+      loop, self->settings_.kubelet_dir, [self] { self->look(); }));
+  self->plugin_watch_ = TRY(SocketWatch::start(
+      loop, self->settings_.plugin_dir, [self] { self->serve_plugins(); }));
+  return guard;
+}
+
+Guard::Guard(Loop& loop, GuardSettings settings)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      files_([](const std::string& text) {
+        fmt::print(stderr, "gpuward guard: {}\n", text);
+      }),
+      save_timer_(loop.new_timer()) {}
+
+Guard::~Guard() {
+  loop_.cancel(save_timer_);
+  save();
+}
+
+void Guard::recall() {
+  const std::string text = text_of(settings_.state_dir + "/registrations.json");
+  if (text.empty()) return;
+  const auto saved = saved_from_text(text);
+  if (!saved) return log_.event("state-unreadable", {}, saved.error().text);
+  for (const SavedResource& one : *saved) {
+    if (!is_plain_name(one.endpoint) || !is_resource(one.resource)) continue;
+    ward_of(one.resource).recall(one);
+  }
+}
+
+void Guard::look() {
+  for (const auto& [resource, ward] : wards_) ward->look();
+  copy_checkpoint();
+}
+
+// Some plugins and tools read the kubelet's checkpoint beside its socket. A
+// link would point to itself where this directory is mounted in the kubelet's
+// place.
+void Guard::copy_checkpoint() {
+  const std::string from =
+      fmt::format("{}/{}", settings_.kubelet_dir, kCheckpoint);
+  struct stat found {};
+  if (::stat(from.c_str(), &found) != 0) return;
+  std::string seen = fmt::format("{}-{}-{}-{}", found.st_ino, found.st_size,
+                                 found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
+  if (seen == checkpoint_seen_) return;
+  checkpoint_seen_ = std::move(seen);
+  files_.copy(from, fmt::format("{}/{}", settings_.plugin_dir, kCheckpoint));
+}
+
+void Guard::serve_plugins() {
+  const std::string path = settings_.plugin_dir + "/kubelet.sock";
+  if (plugins_ && socket_at(path) == socket_) return;
+  plugins_.reset();  // before the new one is there: gRPC removes the path
+  if (const auto made = make_directory(settings_.plugin_dir); !made) {
+    return log_.event("not-listening", {}, made.error().text);
+  }
+  auto served = RpcServer::serve(
+      loop_, path,
+      {.called =
+           [this](RpcServer::CallId call, std::string_view method,
+                  const std::string& request) {
+             if (method == method::kRegister) return registered(call, request);
+             plugins_->refuse(call, {.code = RpcStatus::unimplemented,
+                                     .text = "no such call"});
+           },
+       .left = [](RpcServer::CallId) {}});
+  if (!served) return log_.event("not-listening", {}, served.error().text);
+  plugins_ = std::move(*served);
+  socket_ = socket_at(path);
+  log_.event("listening", {}, path);
+}
+
+void Guard::registered(RpcServer::CallId call, const std::string& request) {
+  const auto registration = sound_registration(request);
+  if (!registration) {
+    log_.event("plugin-refused", {}, registration.error().text);
+    return plugins_->refuse(call, {.code = RpcStatus::invalid_argument,
+                                   .text = registration.error().text});
+  }
+  ward_of(registration->resource)
+      .register_plugin(registration->endpoint, request,
+                       [this, call](const RpcStatus& status) {
+                         if (!plugins_) return;
+                         if (status.code == RpcStatus::ok) {
+                           plugins_->answer(call, "");
+                         } else {
+                           plugins_->refuse(call, status);
+                         }
+                       });
+}
+
+Ward& Guard::ward_of(const std::string& resource) {
+  auto& ward = wards_[resource];
+  if (!ward) {
+    ward =
+        std::make_unique<Ward>(Ward::Context{.loop = loop_,
+                                             .log = log_,
+                                             .settings = settings_,
+                                             .changed = [this] { changed(); }},
+                               resource);
+  }
+  return *ward;
+}
+
+void Guard::changed() {
+  if (std::exchange(save_is_due_, true)) return;
+  // Fails only when memory ran out; the next change tries again.
+  if (!loop_.at(save_timer_, BootClock::now() + kSavePause,
+                [this] { save(); })) {
+    save_is_due_ = false;
+  }
+}
+
+void Guard::save() {
+  save_is_due_ = false;
+  std::vector<SavedResource> saved;
+  Json resources = Json::object();
+  for (const auto& [resource, ward] : wards_) {
+    if (auto one = ward->saved()) saved.push_back(std::move(*one));
+    resources.set(resource, ward->status());
+  }
+  if (std::string text = to_text(saved); text != saved_text_) {
+    saved_text_ = text;
+    files_.replace(settings_.state_dir + "/registrations.json",
+                   std::move(text));
+  }
+  Json status = Json::object();
+  status.set("schema", 1);
+  status.set("at", to_iso(wall_now()));
+  status.set("resources", std::move(resources));
+  status.set("log_lines_dropped", log_.dropped_lines());
+  files_.replace(settings_.state_dir + "/guard.json", status.dump(2) + "\n",
+                 true);
+}
+
+}  // namespace gpuward::kubelet

@@ -1,0 +1,54 @@
+// `gpuward guard`: stands between the kubelet and device plugins of any maker.
+// To the plugins, whose pods have `plugin_dir` in the kubelet's place, it is
+// the kubelet; to the kubelet it is each of them. Needs no driver, no agent and
+// no API server.
+//
+// Thread: the loop's.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "kubelet/guard/settings.h"
+#include "kubelet/guard/ward.h"
+#include "kubelet/record/file_keeper.h"
+
+namespace gpuward::kubelet {
+
+class Guard {
+ public:
+  // Fails where its own directories cannot be made. `loop` must outlive it.
+  static Result<std::unique_ptr<Guard>> start(Loop& loop,
+                                              GuardSettings settings);
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  Guard(Loop& loop, GuardSettings settings);
+  void recall();
+  void look();
+  void serve_plugins();
+  void registered(RpcServer::CallId call, const std::string& request);
+  Ward& ward_of(const std::string& resource);
+  void changed();
+  void save();
+  void copy_checkpoint();
+
+  Loop& loop_;
+  GuardSettings settings_;
+  CallLog log_{"guard"};
+  FileKeeper files_;
+  std::map<std::string, std::unique_ptr<Ward>> wards_;
+  std::unique_ptr<RpcServer> plugins_;  // our kubelet.sock
+  std::optional<SocketIdentity> socket_;
+  std::unique_ptr<SocketWatch> kubelet_watch_;
+  std::unique_ptr<SocketWatch> plugin_watch_;
+  std::string checkpoint_seen_;
+  std::string saved_text_;
+  int save_timer_;
+  bool save_is_due_ = false;
+};
+
+}  // namespace gpuward::kubelet

@@ -1,0 +1,115 @@
+#include "kubelet/guard/plugin_link.h"
+
+#include <algorithm>
+
+#include "kubelet/wire/messages.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+constexpr Millis kFirstPause = 250ms;
+constexpr Millis kLongestPause = 15s;
+// A question that is late stays open so long: its answer is the first sign that
+// a process that was stopped goes on.
+constexpr Millis kCanary = 10min;
+
+}  // namespace
+
+Result<std::unique_ptr<PluginLink>> PluginLink::open(Loop& loop,
+                                                     const std::string& path,
+                                                     Deadlines deadlines,
+                                                     Events events) {
+  std::unique_ptr<PluginLink> link(new PluginLink(
+      loop, TRY(RpcClient::open(loop, path)), deadlines, std::move(events)));
+  link->connect();
+  return link;
+}
+
+PluginLink::PluginLink(Loop& loop, std::unique_ptr<RpcClient> client,
+                       Deadlines deadlines, Events events)
+    : loop_(loop),
+      client_(std::move(client)),
+      deadlines_(deadlines),
+      events_(std::move(events)),
+      retry_timer_(loop.new_timer()),
+      liveness_timer_(loop.new_timer()),
+      late_timer_(loop.new_timer()) {}
+
+PluginLink::~PluginLink() {
+  for (const int timer : {retry_timer_, liveness_timer_, late_timer_}) {
+    loop_.cancel(timer);
+  }
+}
+
+void PluginLink::call(std::string_view method, std::string request,
+                      Millis deadline, RpcClient::Done done) {
+  client_->call(method, std::move(request), deadline, std::move(done));
+}
+
+void PluginLink::connect() {
+  client_->call(method::kOptions, "", deadlines_.options,
+                [this](RpcClient::Answer answer) {
+                  if (answer.status.code != RpcStatus::ok) {
+                    watch_again();
+                    const auto refused = events_.refused;
+                    return refused(answer.status);
+                  }
+                  set_silent(false);
+                  watch();
+                  ask_whether_alive();
+                  const auto connected = events_.connected;
+                  connected(std::move(answer.bytes));
+                });
+}
+
+void PluginLink::watch() {
+  client_->watch(method::kListAndWatch, "",
+                 {.message =
+                      [this](std::string devices) {
+                        tries_ = 0;
+                        const auto listed = events_.listed;
+                        listed(std::move(devices));
+                      },
+                  .ended =
+                      [this](const RpcStatus& status) {
+                        loop_.cancel(liveness_timer_);
+                        loop_.cancel(late_timer_);
+                        watch_again();
+                        const auto ended = events_.ended;
+                        ended(status);
+                      }});
+}
+
+void PluginLink::watch_again() {
+  constexpr int kMostDoublings = 8;
+  const Millis pause = std::min(
+      kFirstPause * (1 << std::min(tries_++, kMostDoublings)), kLongestPause);
+  // Fails only when memory ran out; a plugin that starts anew registers anew.
+  (void)loop_.at(retry_timer_, BootClock::now() + pause, [this] { connect(); });
+}
+
+void PluginLink::ask_whether_alive() {
+  const Boot now = BootClock::now();
+  (void)loop_.at(late_timer_, now + deadlines_.liveness_interval,
+                 [this] { set_silent(true); });
+  client_->call(
+      method::kOptions, "", kCanary, [this](const RpcClient::Answer& answer) {
+        loop_.cancel(late_timer_);
+        // No connection: the stream's end says so as well.
+        if (answer.status.code == RpcStatus::unavailable) return;
+        (void)loop_.at(liveness_timer_,
+                       BootClock::now() + deadlines_.liveness_interval,
+                       [this] { ask_whether_alive(); });
+        if (answer.status.code != RpcStatus::deadline_exceeded) {
+          set_silent(false);
+        }
+      });
+}
+
+void PluginLink::set_silent(bool is_silent) {
+  if (std::exchange(is_silent_, is_silent) == is_silent) return;
+  const auto silence = events_.silence;
+  silence(is_silent);
+}
+
+}  // namespace gpuward::kubelet

@@ -1,0 +1,118 @@
+// The command line of the kubelet roles, by CLI11.
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "base/text.h"
+#include "kubelet/options.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+constexpr const char* kKubeletDir = "/var/lib/kubelet/device-plugins";
+constexpr const char* kGuardState = "/var/lib/gpuward/guard";
+
+Result<Millis> duration(const std::string& text) {
+  static const std::map<std::string_view, double> kUnits = {
+      {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"min", 6e4}, {"h", 3.6e6}, {"", 1e3}};
+  const size_t digits = text.find_first_not_of("0123456789.");
+  const std::string_view number = std::string_view(text).substr(0, digits);
+  const auto value = to_double(number);
+  const auto unit = kUnits.find(std::string_view(text).substr(number.size()));
+  constexpr double kMost = 1e9;
+  if (!value || unit == kUnits.end() || *value > kMost) {
+    return fail(Error::Kind::malformed,
+                "'" + printable(text, 100) +
+                    "' is no duration: write 10s, 500ms, 5m or 1h");
+  }
+  return Millis(static_cast<Millis::rep>(*value * unit->second));
+}
+
+void add_duration(CLI::App& verb, const std::string& name, Millis& out,
+                  const std::string& about) {
+  verb.add_option_function<std::string>(
+          name,
+          [&out, name](const std::string& text) {
+            const auto value = duration(text);
+            if (!value) throw CLI::ValidationError(name, value.error().text);
+            out = *value;
+          },
+          about)
+      ->type_name("TIME")
+      ->default_str(to_words(out));
+}
+
+void add_deadline(CLI::App& verb, const std::string& name, PerResource& out,
+                  const std::string& about) {
+  verb.add_option_function<std::vector<std::string>>(
+          name,
+          [&out, name](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              const auto set = set_deadline(out, text, duration);
+              if (!set) throw CLI::ValidationError(name, set.error().text);
+            }
+          },
+          about)
+      ->type_name("[RESOURCE=]TIME")
+      ->default_str(to_words(out.usual));
+}
+
+void add_guard(CLI::App& app, GuardSettings& settings) {
+  settings.kubelet_dir = kKubeletDir;
+  settings.plugin_dir = std::string(kGuardState) + "/device-plugins";
+  settings.state_dir = kGuardState;
+  CLI::App* verb = app.add_subcommand(
+      "guard",
+      "stands between the kubelet and a device plugin of any maker, and "
+      "answers in time when the plugin does not");
+  verb->add_option("--kubelet-dir", settings.kubelet_dir,
+                   "where the kubelet's socket lies")
+      ->type_name("DIR")
+      ->capture_default_str();
+  verb->add_option("--plugin-dir", settings.plugin_dir,
+                   "what the plugin's pod has mounted in that place")
+      ->type_name("DIR")
+      ->capture_default_str();
+  verb->add_option("--state-dir", settings.state_dir,
+                   "what lasts over a restart, and guard.json with the counts")
+      ->type_name("DIR")
+      ->capture_default_str();
+  add_deadline(*verb, "--preferred-deadline", settings.preferred_deadline,
+               "for GetPreferredAllocation; later: no preference");
+  add_deadline(*verb, "--allocate-deadline", settings.allocate_deadline,
+               "for Allocate; later: an error");
+  add_deadline(*verb, "--prestart-deadline", settings.prestart_deadline,
+               "for PreStartContainer; later: an error");
+  add_duration(*verb, "--options-deadline", settings.options_deadline,
+               "for the plugin to be called back when it registers");
+  verb->add_option("--allocate-failures", settings.allocate_failures,
+                   "so many late Allocates in a row, and the devices are "
+                   "Unhealthy until the plugin answers")
+      ->type_name("N")
+      ->capture_default_str();
+  add_duration(*verb, "--liveness-interval", settings.liveness_interval,
+               "how often a plugin is asked whether it is there");
+  add_duration(*verb, "--plugin-grace", settings.plugin_grace,
+               "how long devices of a plugin that is gone stay listed");
+  verb->footer(
+      "Each option with RESOURCE= may be given several times. One line of JSON "
+      "for each\nevent goes to standard error. docs/guard.md says how to put "
+      "it before a plugin.");
+}
+
+}  // namespace
+
+Options parse(int argc, char** argv) {
+  CLI::App app("The kubelet roles of gpuward.", "gpuward");
+  app.require_subcommand(1);
+  GuardSettings guard;
+  add_guard(app, guard);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return Done{code == 0 ? 0 : kWrongUsage};
+  }
+  return guard;
+}
+
+}  // namespace gpuward::kubelet

@@ -1,0 +1,192 @@
+#include "kubelet/registration/registrant.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "kubelet/registration/own_sockets.h"
+#include "kubelet/wire/messages.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+// The kubelet answers once it has called us back.
+constexpr Millis kRegisterDeadline = 10s;
+// Between two tries: doubled each time, from the first to the second.
+constexpr Millis kFirstPause = 100ms;
+constexpr Millis kLongestPause = 10s;
+// A registration is followed by ListAndWatch at once; one that is not was lost.
+constexpr Millis kStreamIsDue = 10s;
+// A stream that held so long was a success.
+constexpr Millis kLasting = 60s;
+
+Millis pause_after(int tries) {
+  constexpr int kMostDoublings = 10;
+  return std::min(kFirstPause * (1 << std::min(tries, kMostDoublings)),
+                  kLongestPause);
+}
+
+}  // namespace
+
+Registrant::Registrant(Loop& loop, CallLog& log, Settings settings,
+                       Events events)
+    : loop_(loop),
+      log_(log),
+      settings_(std::move(settings)),
+      events_(std::move(events)),
+      stem_(socket_stem(settings_.role, settings_.resource)),
+      directory_(settings_.kubelet_socket.substr(
+          0, settings_.kubelet_socket.rfind('/'))),
+      timer_(loop.new_timer()) {
+  remove_dead_sockets(directory_, stem_);
+}
+
+Registrant::~Registrant() {
+  loop_.cancel(timer_);
+  kubelet_.reset();
+  close_server();
+}
+
+void Registrant::offer(std::string registration, std::string options) {
+  if (registration == registration_ && options == options_) return;
+  registration_ = std::move(registration);
+  options_ = std::move(options);
+  tries_ = 0;
+  next_try_ = BootClock::now();
+  forget_registration();
+  // Old kubelets lose the new one when the old one's stream ends after it.
+  close_server();
+  look();
+}
+
+void Registrant::publish(std::string devices) {
+  if (has_devices_ && devices == devices_) return;
+  devices_ = std::move(devices);
+  has_devices_ = true;
+  for (const CallId stream : streams_) server_->send(stream, devices_);
+}
+
+void Registrant::answer(CallId call, std::string bytes) {
+  if (server_) server_->answer(call, std::move(bytes));
+}
+
+void Registrant::refuse(CallId call, RpcStatus status) {
+  if (server_) server_->refuse(call, std::move(status));
+}
+
+void Registrant::close_server() {
+  const std::set<CallId> streams = std::exchange(streams_, {});
+  server_.reset();
+  socket_.reset();
+}
+
+bool Registrant::serve_anew() {
+  close_server();
+  path_ = directory_ + "/" + new_socket_name(stem_);
+  auto served = RpcServer::serve(
+      loop_, path_,
+      {.called =
+           [this](CallId call, std::string_view method, std::string request) {
+             called(call, method, std::move(request));
+           },
+       .left = [this](CallId call) { left(call); }});
+  if (!served) {
+    log_.event("not-listening", settings_.resource, served.error().text);
+    return false;
+  }
+  server_ = std::move(*served);
+  socket_ = socket_at(path_);
+  return socket_.has_value();
+}
+
+void Registrant::called(CallId call, std::string_view method,
+                        std::string request) {
+  if (method == method::kOptions) {
+    server_->answer(call, options_);
+    log_.call({.resource = settings_.resource, .method = method});
+  } else if (method == method::kListAndWatch) {
+    streams_.insert(call);
+    if (has_devices_) server_->send(call, devices_);
+    log_.event("kubelet-listens", settings_.resource, {});
+  } else {
+    events_.called(call, method, std::move(request));
+  }
+}
+
+void Registrant::left(CallId call) {
+  if (streams_.erase(call) == 0) return events_.left(call);
+  if (!streams_.empty()) return;
+  log_.event("kubelet-left", settings_.resource,
+             "the kubelet ended the list of devices; registering again");
+  if (BootClock::now() - registered_at_ > kLasting) tries_ = 0;
+  forget_registration();
+  next_try_ = BootClock::now() + pause_after(tries_);
+  try_again();
+}
+
+void Registrant::forget_registration() {
+  registered_with_kubelet_ = false;
+  kubelet_.reset();
+}
+
+void Registrant::try_again() {
+  const Boot when = std::max(next_try_, BootClock::now());
+  // Fails only when memory ran out; look() comes each second all the same.
+  (void)loop_.at(timer_, when, [this] { look(); });
+}
+
+void Registrant::look() {
+  if (registration_.empty()) return;
+  const auto kubelet = socket_at(settings_.kubelet_socket);
+  if (kubelet != seen_kubelet_) {
+    // It came, went, or was started anew, and knows nothing of us.
+    seen_kubelet_ = kubelet;
+    forget_registration();
+    tries_ = 0;
+    next_try_ = BootClock::now();
+  }
+  if (!kubelet || kubelet_ || is_known()) return;
+  if (BootClock::now() < next_try_) return try_again();
+  ++tries_;
+  next_try_ = BootClock::now() + pause_after(tries_);
+  if (is_serving() || serve_anew()) register_now();
+  try_again();
+}
+
+bool Registrant::is_serving() const {
+  return server_ && socket_at(path_) == socket_;
+}
+
+bool Registrant::is_known() const {
+  return registered_with_kubelet_ && is_serving() &&
+         (!streams_.empty() ||
+          BootClock::now() - registered_at_ < kStreamIsDue);
+}
+
+void Registrant::register_now() {
+  auto client = RpcClient::open(loop_, settings_.kubelet_socket);
+  const auto request = with_endpoint(
+      registration_, std::string_view(path_).substr(directory_.size() + 1));
+  if (!client || !request) {
+    return log_.event("not-registered", settings_.resource,
+                      (client ? request.error() : client.error()).text);
+  }
+  registered_with_kubelet_ = false;
+  kubelet_ = std::move(*client);
+  kubelet_->call(
+      method::kRegister, *request, kRegisterDeadline,
+      [this](const RpcClient::Answer& answer) { registered(answer.status); });
+}
+
+void Registrant::registered(const RpcStatus& status) {
+  kubelet_.reset();
+  if (status.code != RpcStatus::ok) {
+    log_.event("not-registered", settings_.resource, status.text);
+    return try_again();
+  }
+  registered_with_kubelet_ = true;
+  registered_at_ = BootClock::now();
+  log_.event("registered", settings_.resource, path_);
+}
+
+}  // namespace gpuward::kubelet
