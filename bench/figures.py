@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import healing as lab_of_healing
+import kubelet
 import logs
 import measure
 import node
@@ -386,7 +387,8 @@ def healing(bench):
 
 FIGURES = {"doctor": doctor, "hung": hung, "status": status, "agent": agent,
            "log": log, "signatures": signatures, "pile": pile, "catalogue": catalogue, "micro": micro,
-           "healing": healing}
+           "healing": healing, "device-plugin": kubelet.device_plugin,
+           "guard": kubelet.guard}
 
 
 def write_json(path, machine, bench):

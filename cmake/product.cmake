@@ -19,7 +19,7 @@ function(gpuward_product)
 endfunction()
 
 gpuward_product(gpuward DESTINATION ${CMAKE_INSTALL_BINDIR})
-gpuward_product(gpuward-kubelet DESTINATION libexec/gpuward)
+gpuward_product(gpuward-kubelet gpuward-ask-kubelet DESTINATION libexec/gpuward)
 gpuward_product(gpuward_simulated_nvml nvml_client DESTINATION lib/gpuward/sim)
 
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/CONTRIBUTING.md

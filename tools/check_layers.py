@@ -20,10 +20,11 @@ HEAVY = {
     "toml++/": {"src/base/toml.cpp"},
     "CLI/": {"src/cli/parse.cpp", "src/kubelet/parse.cpp"},
     "spdlog/": {"src/base/log.cpp"},
+    "openssl/": {"src/ask/fetch.cpp"},
     "sqlite3": {"src/ledger/store.cpp"},
     "systemd/sd-bus.h": {"src/host/systemd.cpp", "tests/support/"},
     "bpf/": {"src/evidence/containers/programs.cpp", "tests/support/"},
-    "grpc": {"src/kubelet/rpc/", "tests/kubelet/"},
+    "grpc": {"src/kubelet/rpc/", "tests/kubelet/", "bench/kubelet_load.cpp"},
     "device_plugin.": {"src/kubelet/wire/messages.cpp", "tests/kubelet/"},
 }
 # Folders of src/ that may name files of the machine.

@@ -47,6 +47,16 @@ TEST_F(NodeTest, ShowsTheMachine) {
       root + "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.570.158.01"));
 }
 
+// As the driver writes it: without the folder "mig" of the capabilities.
+TEST_F(NodeTest, ListsTheMinorsOfMigInstances) {
+  make("healthy-8xh20-mig");
+  const std::string list = seen("/proc/driver/nvidia-caps/mig-minors");
+  EXPECT_TRUE(
+      list.starts_with("config 1\nmonitor 2\ngpu0/gi1/access 12\n"
+                       "gpu0/gi1/ci0/access 13\n"))
+      << list;
+}
+
 TEST_F(NodeTest, NumbersTheKernelLogOn) {
   make("healthy-8xh100");
   ASSERT_TRUE(inject(node_, injection({"xid=79", "gpu=3"})));

@@ -76,6 +76,14 @@ std::string gpu_text(const sim_gpu& gpu) {
       gpu.minor, gpu.gsp_version[0] != 0 ? gpu.gsp_version : "N/A");
 }
 
+// The list has "config" and "gpu0/gi1/access" for the folders "mig/config" and
+// "gpu0/mig/gi1/access".
+std::string name_in_list(std::string path) {
+  const size_t mig = path.find("mig/");
+  if (mig != std::string::npos) path.erase(mig, 4);
+  return path;
+}
+
 }  // namespace
 
 std::vector<Capability> capabilities(const Scenario& scenario) {
@@ -112,10 +120,8 @@ Result<void> render_driver(const Scenario& scenario, const Tree& root) {
                        fmt::format("DeviceFileMinor: {}\nDeviceFileMode: 292\n"
                                    "DeviceFileModify: 1\n",
                                    capability.minor)));
-    const std::string name = capability.path.starts_with("mig/")
-                                 ? capability.path.substr(4)
-                                 : capability.path;
-    minors += fmt::format("{} {}\n", name, capability.minor);
+    minors +=
+        fmt::format("{} {}\n", name_in_list(capability.path), capability.minor);
   }
   return root.file("/proc/driver/nvidia-caps/mig-minors", minors);
 }

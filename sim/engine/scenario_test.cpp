@@ -95,14 +95,15 @@ INSTANTIATE_TEST_SUITE_P(All, Shipped,
 TEST(Scenario, NamesAreAnInterface) {
   std::vector<std::string> names;
   for (const ScenarioName& name : scenario_names()) names.push_back(name.name);
-  EXPECT_EQ(
-      names,
-      (std::vector<std::string>{
-          "healthy-8xh100", "healthy-8xh20-mig", "h20-mig-init-hang",
-          "h20-mig-plugin-hang", "b200-uptime-hang", "b200-uptime-risk",
-          "h100-gpu-lost", "h100-gsp-timeout", "h100-memory-error",
-          "h100-nvswitch-fault", "a100-driver-mismatch", "a100-secure-boot",
-          "a100-mig-pending", "gtx1080ti-persistence"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{
+                "healthy-8xh100", "healthy-8xh20-mig", "h20-mig-init-hang",
+                "h20-mig-plugin-hang", "b200-uptime-hang", "b200-uptime-risk",
+                "h100-gpu-lost", "h100-gsp-timeout", "h100-memory-error",
+                "h100-nvswitch-fault", "a100-driver-mismatch",
+                "a100-secure-boot", "a100-mig-pending", "gtx1080ti-persistence",
+                "h100-plugin-stale-health", "h100-pod-storm",
+                "h100-mps-missing", "h20-mig-reconfig-stuck"}));
   const auto missing = load_scenario("healthy-8xh10");
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().text.find("did you mean 'healthy-8xh100'"),

@@ -10,7 +10,9 @@
 #include "evidence/containers/facts.h"
 #include "evidence/containers/look.h"
 #include "evidence/driver.h"
+#include "evidence/kubelet_port.h"
 #include "evidence/pci.h"
+#include "evidence/registered_devices.h"
 #include "evidence/snapshot_facts.h"
 #include "evidence/tasks.h"
 #include "host/task.h"
@@ -185,6 +187,10 @@ State fold_all(const Catalogue& catalogue, const Collection& collection,
   for (const Evidence& evidence : facts_of(snapshot, now)) {
     fold(catalogue, state, evidence);
   }
+  for (const Evidence& evidence :
+       compare_registered(collection.evidence, snapshot)) {
+    fold(catalogue, state, evidence);
+  }
   return state;
 }
 
@@ -200,6 +206,11 @@ Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
     for (UnknownCheck& check : unexplained(snapshot)) {
       diagnosis.checks.unknown.push_back(std::move(check));
     }
+  }
+  // Other evidence may tell the same: not to have been told is no doubt.
+  for (const Gap& gap : collection.gaps) {
+    if (gap.source != kKubeletPortSource) continue;
+    diagnosis.checks.unknown.push_back({gap.source, gap.why, false});
   }
   return diagnosis;
 }

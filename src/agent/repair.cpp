@@ -6,11 +6,13 @@
 
 #include "action/create_links.h"
 #include "agent/cgroup_driver.h"
+#include "agent/kubelet_patient.h"
 #include "agent/pipeline.h"
 #include "base/text.h"
 #include "diagnosis/fold.h"
 #include "evidence/containers/facts.h"
 #include "plan/plan_containers.h"
+#include "plan/plan_kubelet.h"
 
 namespace gpuward {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 constexpr std::string_view kRevoked = "container-gpu-access-revoked";
 constexpr std::string_view kAtRisk = "container-gpu-access-at-risk";
 constexpr std::string_view kLinks = "dev-char-links-missing";
+constexpr std::string_view kKubelet = "kubelet-blocked-by-device-plugin";
 
 // Fewer characters of an id say too little.
 constexpr size_t kShortestId = 4;
@@ -95,7 +98,12 @@ class Repair {
 
   Result<RepairPlan> plan(const RepairWish& wish) {
     if (wish.targets.empty()) {
-      for (const Finding& finding : found_) add(finding);
+      for (const Finding& finding : found_) {
+        // A kubelet is restarted for more than a suspicion, or by name.
+        const bool suspected = finding.id == kKubelet &&
+                               finding.confidence == Confidence::possible;
+        if (!suspected) add(finding);
+      }
     }
     for (const std::string& target : wish.targets) {
       TRY_VOID(add_target(target));
@@ -103,6 +111,7 @@ class Repair {
     out_.plan = plan_containers(out_.findings, gathered_.containers,
                                 {.allow_restart = wish.allow_restart});
     add_links();
+    add_kubelet();
     const auto is_about_all = [](const std::string& target) {
       return target == kRevoked || target == kAtRisk;
     };
@@ -145,9 +154,17 @@ class Repair {
   void add_by_id(const std::string& id) {
     bool found = false;
     for (const Finding& finding : found_) {
-      if (finding.id != id) continue;
+      const bool follows =
+          has_repair(id) &&
+          std::ranges::find(finding.consequences, id, &Consequence::id) !=
+              finding.consequences.end();
+      if (finding.id != id && !follows) continue;
       found = true;
-      add(finding);
+      if (finding.id == id) {
+        add(finding);
+      } else {
+        add_consequence(finding, id);
+      }
     }
     if (found) return;
     if (!has_repair(id)) {
@@ -157,6 +174,15 @@ class Repair {
     const bool unsure =
         (id == kRevoked || id == kAtRisk) && !not_looked_at(gathered_).empty();
     if (!unsure) out_.well.push_back(id + " is not found on this machine");
+  }
+
+  // What was found, and is told of under its root.
+  void add_consequence(const Finding& root, const std::string& id) {
+    Finding finding = root;
+    finding.id = id;
+    finding.title = catalogue_.find(id)->title;
+    finding.remedies.clear();
+    add(finding);
   }
 
   void add_for(const Container& container) {
@@ -181,6 +207,23 @@ class Repair {
     if (!step.arguments["links"].as_array().empty()) {
       out_.plan.steps.push_back(std::move(step));
     }
+  }
+
+  void add_kubelet() {
+    if (std::ranges::find(out_.findings, kKubelet, &Finding::id) ==
+        out_.findings.end()) {
+      return;
+    }
+    KubeletRepair planned =
+        plan_kubelet(kubelet_patient(host_, gathered_.evidence));
+    for (Step& step : planned.plan.steps) {
+      out_.plan.steps.push_back(std::move(step));
+    }
+    for (Refusal& refusal : planned.plan.refusals) {
+      out_.plan.refusals.push_back(std::move(refusal));
+    }
+    out_.warnings = std::move(planned.warnings);
+    out_.then = std::move(planned.then);
   }
 
   const Host& host_;
@@ -221,7 +264,7 @@ Result<RepairPlan> plan_edit(const Host& host, bool undo) {
 }  // namespace
 
 bool has_repair(std::string_view id) {
-  return id == kRevoked || id == kAtRisk || id == kLinks;
+  return id == kRevoked || id == kAtRisk || id == kLinks || id == kKubelet;
 }
 
 Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,

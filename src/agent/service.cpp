@@ -6,6 +6,7 @@
 #include "agent/merge.h"
 #include "agent/pipeline.h"
 #include "agent/release.h"
+#include "evidence/boot.h"
 #include "model/fields.h"
 
 namespace gpuward {
@@ -51,7 +52,8 @@ Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
 }
 
 Service::Service(const Host& host, Loop& loop, ServiceOptions options)
-    : host_(host), loop_(loop), options_(std::move(options)) {
+    : host_(host), loop_(loop), options_(std::move(options)), xids_(host) {
+  xids_.look_at_all();
   last_ = unprobed_snapshot(host_, "no round is complete yet", wall_now());
 }
 
@@ -94,6 +96,8 @@ void Service::tick() {
     step(*surveyor_);
   } else if (now >= next_round_) {
     begin_round();
+  } else if (now >= next_write_) {
+    publish_again();
   }
   readers_->answer_late(BootClock::now());
   if (surveyor_) {
@@ -125,9 +129,12 @@ void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
   surveyor.dispose();
   surveyor_.reset();  // `surveyor` is no more
   watch_sockets();
+  // One round that comes back after a hang may be luck: the next one is soon,
+  // whether or not it wakes a GPU.
+  const bool recovering = !hung && failures_ > 0;
   failures_ = hung ? failures_ + 1 : 0;
   Millis pause = pause_after(failures_, options_.interval);
-  if (!hung && sleeps_without_clients(snapshot)) {
+  if (!hung && !recovering && sleeps_without_clients(snapshot)) {
     if (session_) probe::let_go(host_, *session_, probe::Insist::no);
     session_.reset();
     pause = std::max(pause, kSeldom);
@@ -149,11 +156,24 @@ Snapshot Service::current(Millis patience) const {
   Snapshot fresh =
       to_snapshot(host_, surveyor_->result_for(patience, now), wall_now());
   keep_old_readings(fresh, last_);
+  xids_.add_to(fresh);
   return fresh;
+}
+
+// Between two rounds: readings grow older, the file does not look like a dead
+// agent's, and what the kernel's log has told meanwhile is in it.
+void Service::publish_again() {
+  Snapshot snapshot = last_;
+  snapshot.taken_at = wall_now();
+  snapshot.uptime_seconds =
+      uptime_seconds(host_.evidence).value_or(snapshot.uptime_seconds);
+  publish(std::move(snapshot));
 }
 
 void Service::publish(Snapshot snapshot) {
   last_ = std::move(snapshot);
+  xids_.look();
+  xids_.add_to(last_);
   next_write_ = BootClock::now() + std::min(options_.interval, kTick * 5);
   auto written = write_snapshot(host_, last_);
   // Somebody may have cleaned up /run under us.

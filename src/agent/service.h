@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "agent/kernel_xids.h"
 #include "agent/readers.h"
 #include "host/host.h"
 #include "loop/loop.h"
@@ -42,6 +43,7 @@ class Service {
   void finish_round(probe::Surveyor& surveyor, Boot now);
   void let_go(probe::Insist insist);
   void publish(Snapshot snapshot);
+  void publish_again();
   Snapshot current(Millis patience = Millis::max()) const;
   void watch_sockets();
   void set_timer(Boot when);
@@ -53,6 +55,7 @@ class Service {
   std::optional<probe::Surveyor> surveyor_;
   std::optional<probe::Session> session_;  // healthy, between two rounds
   std::vector<int> watched_;
+  KernelXids xids_;
   Snapshot last_;
   Boot next_round_{};
   Boot next_write_{};

@@ -20,8 +20,19 @@ std::string join_words(const std::vector<std::string>& parts,
   return all;
 }
 
+// "570" of 570.158.01, in the names of packages.
+std::string branch_word(const Scene& scene) {
+  for (const Evidence* fact : facts_for(scene, fact::kDriver)) {
+    const std::string driver = to_text(fact->value);
+    const std::string branch = driver.substr(0, driver.find('.'));
+    if (to_number<int>(branch)) return branch;
+  }
+  return "BRANCH";
+}
+
 std::optional<std::string> range_word(const Scene& scene,
                                       std::string_view word) {
+  if (word == "branch") return branch_word(scene);
   if (word == "fixes") return fixes_in_words(scene.fault.drivers);
   if (word != "range") return std::nullopt;
   for (const Evidence* fact : facts_for(scene, fact::kDriver)) {

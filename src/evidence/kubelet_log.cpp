@@ -1,6 +1,9 @@
 #include "evidence/kubelet_log.h"
 
+#include <iterator>
+
 #include "evidence/journal.h"
+#include "evidence/kubelet_admissions.h"
 #include "evidence/log_file.h"
 #include "host/task.h"
 
@@ -63,6 +66,10 @@ Collected collect_kubelet_log(const Host& host) {
   if (out.evidence.empty() && root.exists("/var/lib/kubelet")) {
     add_journal(out, root);
   }
+  auto facts = admission_facts(out.evidence, root, wall_now());
+  out.evidence.insert(out.evidence.end(),
+                      std::make_move_iterator(facts.begin()),
+                      std::make_move_iterator(facts.end()));
   return out;
 }
 

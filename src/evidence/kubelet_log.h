@@ -6,7 +6,7 @@
 namespace gpuward {
 
 // Lines with source "kubelet-log", oldest first; nothing on a machine without
-// a kubelet.
+// a kubelet. Facts kubelet_admission… where they tell of its admission loop.
 Collected collect_kubelet_log(const Host& host);
 
 }  // namespace gpuward

@@ -340,6 +340,25 @@ Result<void> Systemd::replace_device_allow(const std::string& unit,
   return inside_->set_device_allow(unit, {DeviceAllow{}, entries});
 }
 
+Result<int> Systemd::main_pid(const std::string& unit) {
+  const Message reply = TRY(inside_->property(unit, "MainPID", "u"));
+  uint32_t pid = 0;
+  const int error = ::sd_bus_message_read(reply.get(), "u", &pid);
+  if (error < 0) return fail_errno(-error, "reading MainPID of " + unit);
+  return static_cast<int>(pid);
+}
+
+Result<void> Systemd::restart_unit(const std::string& unit) {
+  const std::string doing = "restarting " + unit;
+  const Message ask =
+      TRY(inside_->new_call(kManagerPath, kManager, "RestartUnit", doing));
+  const int error =
+      ::sd_bus_message_append(ask.get(), "ss", unit.c_str(), "replace");
+  if (error < 0) return fail_errno(-error, doing);
+  TRY(inside_->call(ask, doing));
+  return {};
+}
+
 Result<void> Systemd::start_prober_scope(const std::string& name,
                                          const std::string& about) {
   const std::string doing = "asking for a scope";

@@ -44,6 +44,11 @@ class Systemd {
   // since an empty list can mean "everything" (cgroup v1, policy auto).
   Result<void> replace_device_allow(const std::string& unit,
                                     const DeviceAllow& entries);
+  // The first process of a service; 0 while it has none.
+  Result<int> main_pid(const std::string& unit);
+  // Asks for the restart, and does not wait for it: see main_pid(). No reload
+  // takes place: the unit is started as systemd knows it.
+  Result<void> restart_unit(const std::string& unit);
   // StartTransientUnit for a scope with this process in it; see
   // probe/placement.cpp. The move comes after the answer.
   Result<void> start_prober_scope(const std::string& name,

@@ -1,9 +1,11 @@
 // What the command line of a kubelet role asked for. Filled in by parse.cpp.
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "kubelet/guard/settings.h"
+#include "kubelet/plugin/settings.h"
 
 namespace gpuward::kubelet {
 
@@ -12,7 +14,16 @@ struct Done {
   int exit_code = 0;
 };
 
-using Options = std::variant<Done, GuardSettings>;
+// NVIDIA's flags as they were given; what they mean is read later, together
+// with the environment and the configuration file.
+struct DevicePluginOptions {
+  std::string root;  // of the machine whose nodes are handed out
+  std::string run_dir;
+  std::string state_dir;
+  GivenFlags flags;
+};
+
+using Options = std::variant<Done, GuardSettings, DevicePluginOptions>;
 
 // sysexits.h's EX_USAGE, as all of gpuward.
 inline constexpr int kWrongUsage = 64;

@@ -4,12 +4,14 @@
 
 #include "base/text.h"
 #include "kubelet/options.h"
+#include "kubelet/plugin/setting_rows.h"
 
 namespace gpuward::kubelet {
 namespace {
 
 constexpr const char* kKubeletDir = "/var/lib/kubelet/device-plugins";
 constexpr const char* kGuardState = "/var/lib/gpuward/guard";
+constexpr const char* kPluginState = "/var/lib/gpuward/device-plugin";
 
 Result<Millis> duration(const std::string& text) {
   static const std::map<std::string_view, double> kUnits = {
@@ -99,20 +101,81 @@ void add_guard(CLI::App& app, GuardSettings& settings) {
       "it before a plugin.");
 }
 
+// "--driver-root,--nvidia-driver-root".
+std::string names_of(const SettingRow& row) {
+  std::string out;
+  for (const std::string_view flag : flags_of(row)) {
+    out += (out.empty() ? "--" : ",--") + std::string(flag);
+  }
+  return out;
+}
+
+std::string help_of(const SettingRow& row) {
+  std::string out(row.help);
+  std::string names;
+  for (const std::string_view name : environment_of(row)) {
+    names += (names.empty() ? "$" : ", $") + std::string(name);
+  }
+  return names.empty() ? out : out + " (" + names + ")";
+}
+
+// A yes/no flag stands alone or is given a value after "=", as there.
+CLI::Option* add_setting(CLI::App& verb, const SettingRow& row,
+                         GivenFlags& given) {
+  auto& values = given[std::string(row.flag)];
+  if (row.kind == SettingRow::Kind::yes_no) {
+    return verb.add_flag(names_of(row), values, help_of(row));
+  }
+  return verb.add_option(names_of(row), values, help_of(row))
+      ->type_name(row.kind == SettingRow::Kind::time ? "TIME" : "VALUE")
+      ->default_str(std::string(row.otherwise));
+}
+
+void add_device_plugin(CLI::App& app, DevicePluginOptions& options) {
+  options.state_dir = kPluginState;
+  CLI::App* verb = app.add_subcommand(
+      "device-plugin",
+      "the kubelet's device plugin, in the place of NVIDIA's, which answers "
+      "even while the driver hangs");
+  verb->add_option("--root", options.root,
+                   "the machine whose nodes are handed out has its root at DIR")
+      ->type_name("DIR");
+  verb->add_option("--run-dir", options.run_dir,
+                   "where the agent writes snapshot.json")
+      ->type_name("DIR")
+      ->default_str("/run/gpuward");
+  verb->add_option("--state-dir", options.state_dir,
+                   "what lasts over a restart")
+      ->type_name("DIR")
+      ->capture_default_str();
+  for (const SettingRow& row : setting_rows()) {
+    if (row.is_flag) add_setting(*verb, row, options.flags);
+  }
+  verb->footer(
+      "Flags, environment and configuration file of NVIDIA's device plugin are "
+      "read as they\nare. One line of JSON for each event goes to standard "
+      "error. docs/device-plugin.md\nis the page about it.");
+}
+
 }  // namespace
 
 Options parse(int argc, char** argv) {
   CLI::App app("The kubelet roles of gpuward.", "gpuward");
   app.require_subcommand(1);
   GuardSettings guard;
+  DevicePluginOptions plugin;
   add_guard(app, guard);
+  add_device_plugin(app, plugin);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return Done{code == 0 ? 0 : kWrongUsage};
   }
-  return guard;
+  if (app.got_subcommand("guard")) return guard;
+  std::erase_if(plugin.flags,
+                [](const auto& flag) { return flag.second.empty(); });
+  return plugin;
 }
 
 }  // namespace gpuward::kubelet

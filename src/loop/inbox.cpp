@@ -42,7 +42,7 @@ void Inbox::drain() {
   }
   bool is_gone = false;
   is_gone_ = &is_gone;
-  for (const Task& task : tasks) {
+  for (Task& task : tasks) {
     task();
     if (is_gone) return;
   }

@@ -16,7 +16,7 @@ namespace gpuward {
 
 class Inbox {
  public:
-  using Task = std::function<void()>;
+  using Task = std::move_only_function<void()>;
 
   // `loop` must outlive it.
   static Result<std::unique_ptr<Inbox>> open(Loop& loop);

@@ -140,6 +140,37 @@ inline constexpr std::string_view kDevCharLinksNeeded = "dev_char_links_needed";
 // The newest reload of systemd in this boot: "14:02:11".
 inline constexpr std::string_view kReload = "systemd_reload";
 
+// The kubelet and its device plugin, live. kubelet_admission: "waits" (a pod
+// was to be admitted, and its loop did nothing since), "goes on".
+inline constexpr std::string_view kKubeletAdmission = "kubelet_admission";
+// integer: for how long the loop has done nothing
+inline constexpr std::string_view kKubeletAdmissionSeconds =
+    "kubelet_admission_seconds";
+inline constexpr std::string_view kKubeletWaitingPod =
+    "kubelet_waiting_pod";  // "namespace/name"
+// By the kubelet's own port: "ok", "failed", "late", "not asked".
+inline constexpr std::string_view kKubeletSyncloop = "kubelet_syncloop";
+// integers, by the same: pods bound to the node that it has not begun with, and
+// pods that it rejected for want of a device.
+inline constexpr std::string_view kKubeletUnstartedPods =
+    "kubelet_unstarted_pods";
+inline constexpr std::string_view kKubeletRejectedPods =
+    "kubelet_rejected_pods";
+// Tasks of NVIDIA's device plugin: "running", "stopped" (by a signal), "stuck"
+// (in state D in the driver), "absent".
+inline constexpr std::string_view kDevicePluginTask = "device_plugin_task";
+// Ids of devices that the kubelet has registered and NVML does not have, and of
+// GPUs that NVML has and the kubelet holds for unhealthy or not there.
+inline constexpr std::string_view kRegisteredGone = "registered_gone";
+inline constexpr std::string_view kRegisteredLacking = "registered_lacking";
+// Healthy devices of NVIDIA's resources by the kubelet's checkpoint, in words.
+inline constexpr std::string_view kRegisteredDevices = "registered_devices";
+// nvidia-cuda-mps-control where the driver's programs lie: "present", "absent";
+// who wants it, in words; and the package that has it.
+inline constexpr std::string_view kMpsControl = "mps_control";
+inline constexpr std::string_view kMpsWanted = "mps_wanted";
+inline constexpr std::string_view kMpsPackage = "mps_package";
+
 // Containers; the subject is the container.
 inline constexpr std::string_view kContainer = "container";  // in words
 inline constexpr std::string_view kContainerRuntime =

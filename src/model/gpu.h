@@ -17,6 +17,10 @@ struct MigDevice {
   int gpu_instance = -1;
   int compute_instance = -1;
   int64_t memory_bytes = 0;
+  // Minors of the nodes below /dev/nvidia-caps that open the two instances,
+  // from the driver's mig-minors; nothing where that could not be read.
+  std::optional<int> gpu_cap = std::nullopt;
+  std::optional<int> compute_cap = std::nullopt;
 
   bool operator==(const MigDevice&) const = default;
 };

@@ -29,25 +29,6 @@ Json to_json(const Remedy& remedy) {
   return json;
 }
 
-Json to_json(const MigDevice& device) {
-  Json json;
-  json.set("index", device.index);
-  json.set("uuid", device.uuid);
-  json.set("profile", device.profile);
-  json.set("gpu_instance", device.gpu_instance);
-  json.set("compute_instance", device.compute_instance);
-  json.set("memory_bytes", device.memory_bytes);
-  return json;
-}
-
-Json to_json(const NvLink& link) {
-  Json json;
-  json.set("link", link.link);
-  json.set("active", link.active);
-  set_text(json, "remote", link.remote);
-  return json;
-}
-
 Json to_json(const GpuProcess& process) {
   Json json;
   json.set("pid", process.pid);
@@ -89,6 +70,27 @@ Json to_json(const Value& value) {
         }
       },
       value);
+}
+
+Json to_json(const MigDevice& device) {
+  Json json;
+  json.set("index", device.index);
+  json.set("uuid", device.uuid);
+  json.set("profile", device.profile);
+  json.set("gpu_instance", device.gpu_instance);
+  json.set("compute_instance", device.compute_instance);
+  json.set("memory_bytes", device.memory_bytes);
+  if (device.gpu_cap) json.set("gpu_cap", *device.gpu_cap);
+  if (device.compute_cap) json.set("compute_cap", *device.compute_cap);
+  return json;
+}
+
+Json to_json(const NvLink& link) {
+  Json json;
+  json.set("link", link.link);
+  json.set("active", link.active);
+  set_text(json, "remote", link.remote);
+  return json;
 }
 
 Json to_json(const Reading& reading, Wall now) {
@@ -231,6 +233,17 @@ Json to_json(const Probe& probe) {
   return json;
 }
 
+Json to_json(const XidEvent& xid) {
+  Json json;
+  json.set("pci", xid.pci);
+  json.set("code", xid.code);
+  json.set("when", to_iso(xid.when));
+  if (xid.gpu_instance) json.set("gpu_instance", *xid.gpu_instance);
+  if (xid.compute_instance) json.set("compute_instance", *xid.compute_instance);
+  set_text(json, "text", xid.text);
+  return json;
+}
+
 Json to_json(const Snapshot& snapshot) {
   const Wall now = snapshot.taken_at;
   Json json;
@@ -249,6 +262,10 @@ Json to_json(const Snapshot& snapshot) {
   json.set("gpus", list_of(snapshot.gpus, now));
   json.set("probes", list_of(snapshot.probes));
   json.set("other_tasks", list_of(snapshot.other_tasks));
+  json.set("xids", list_of(snapshot.xids));
+  if (snapshot.driver_loaded_at) {
+    json.set("driver_loaded_at", to_iso(*snapshot.driver_loaded_at));
+  }
   json.set("gaps", list_of(snapshot.gaps));
   // Nobody has diagnosed it: that is no verdict, least of all "healthy".
   const Checks& checks = snapshot.diagnosis.checks;

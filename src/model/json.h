@@ -19,6 +19,8 @@ Json to_json(const Value& value);
 Value value_from_json(const Json& json);
 
 Json to_json(const Reading& reading, Wall now);
+Json to_json(const MigDevice& device);
+Json to_json(const NvLink& link);
 Json to_json(const Gpu& gpu, Wall now);
 Json to_json(const Subject& subject);
 Json to_json(const Evidence& evidence);
@@ -27,6 +29,7 @@ Json to_json(const Finding& finding);
 Json to_json(const Checks& checks);
 Json to_json(const Probe& probe);
 Json to_json(const StuckTask& task);
+Json to_json(const XidEvent& xid);
 Json to_json(const Snapshot& snapshot);
 // Every grant is a node of it; one that was not looked at is unknown.
 Json to_json(const Container& container);
@@ -39,10 +42,13 @@ Json to_json(const Outcome& outcome);
 // Members that nobody knows are passed over: a newer gpuward may have written
 // them.
 Result<Reading> reading_from_json(const Json& json, Wall now);
+Result<MigDevice> mig_from_json(const Json& json);
+Result<NvLink> link_from_json(const Json& json);
 Result<Gpu> gpu_from_json(const Json& json, Wall now);
 Result<Evidence> evidence_from_json(const Json& json);
 Result<Gap> gap_from_json(const Json& json);
 Result<StuckTask> task_from_json(const Json& json);
+Result<XidEvent> xid_from_json(const Json& json);
 // All but `start_time` and `cgroup_folder`, which mean something on that
 // machine alone; each node is a grant.
 Result<Container> container_from_json(const Json& json);

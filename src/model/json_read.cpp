@@ -33,13 +33,19 @@ Reading read_reading(Reader in, Wall now) {
   return out;
 }
 
+std::optional<int> read_small(Reader& in, std::string_view key) {
+  return in.has(key) ? std::optional(in.small(key)) : std::nullopt;
+}
+
 MigDevice read_mig(Reader& in) {
   return {in.small("index"),
           in.text("uuid"),
           in.text("profile"),
           in.small("gpu_instance", -1),
           in.small("compute_instance", -1),
-          in.integer("memory_bytes")};
+          in.integer("memory_bytes"),
+          read_small(in, "gpu_cap"),
+          read_small(in, "compute_cap")};
 }
 
 NvLink read_link(Reader& in) {
@@ -182,6 +188,16 @@ Probe read_probe(Reader& in) {
   return out;
 }
 
+XidEvent read_xid(Reader& in) {
+  for (const char* key : {"pci", "code", "when"}) in.require(key);
+  return {in.text("pci"),
+          in.small("code"),
+          in.time("when").value_or(Wall{}),
+          read_small(in, "gpu_instance"),
+          read_small(in, "compute_instance"),
+          in.text("text")};
+}
+
 Diagnosis read_diagnosis(Reader& in) {
   Diagnosis out;
   out.findings = in.list("findings", read_finding);
@@ -219,6 +235,8 @@ Snapshot read_snapshot(Reader& in, std::string& problem) {
   }
   out.probes = in.list("probes", read_probe);
   out.other_tasks = in.list("other_tasks", read_task);
+  out.xids = in.list("xids", read_xid);
+  out.driver_loaded_at = in.time("driver_loaded_at");
   out.gaps = in.list("gaps", read_gap);
   out.diagnosis = read_diagnosis(in);
   return out;
@@ -254,6 +272,20 @@ Result<Reading> reading_from_json(const Json& json, Wall now) {
   return unless(problem, std::move(out));
 }
 
+Result<MigDevice> mig_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "mig", problem);
+  MigDevice out = read_mig(reader);
+  return unless(problem, std::move(out));
+}
+
+Result<NvLink> link_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "nvlink", problem);
+  NvLink out = read_link(reader);
+  return unless(problem, std::move(out));
+}
+
 Result<Gpu> gpu_from_json(const Json& json, Wall now) {
   std::string problem;
   Reader reader(json, "gpu", problem);
@@ -279,6 +311,13 @@ Result<StuckTask> task_from_json(const Json& json) {
   std::string problem;
   Reader reader(json, "task", problem);
   StuckTask out = read_task(reader);
+  return unless(problem, std::move(out));
+}
+
+Result<XidEvent> xid_from_json(const Json& json) {
+  std::string problem;
+  Reader reader(json, "xid", problem);
+  XidEvent out = read_xid(reader);
   return unless(problem, std::move(out));
 }
 

@@ -1,4 +1,5 @@
-// Reading one JSON object member by member: for json_read*.cpp alone.
+// Reading one JSON object member by member: for json_read*.cpp, and for files
+// that one part of gpuward keeps for itself.
 #pragma once
 
 #include <cstdint>

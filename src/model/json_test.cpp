@@ -27,7 +27,8 @@ Gpu some_gpu() {
   gpu.readings["temperature_celsius"] = {};
   gpu.readings["uuid"].why = "not asked: GPU 2 hangs";
   gpu.mig = {reading_of(int64_t{1}, kNow),
-             {{0, "MIG-1", "3g.48gb", 1, 0, 51539607552}}};
+             {{0, "MIG-1", "3g.48gb", 1, 0, 51539607552, 12, 13},
+              {1, "MIG-2", "1g.12gb", 7, 0, 12884901888}}};
   gpu.nvlinks = {reading_of(int64_t{1}, kNow), {{4, true, "0000:05:00.0"}}};
   gpu.processes = {
       reading_unsupported(kNow),
@@ -82,6 +83,10 @@ Snapshot some_snapshot() {
   snapshot.gpus = {some_gpu()};
   snapshot.probes = {some_probe(), Probe{}};
   snapshot.other_tasks = {some_task()};
+  snapshot.xids = {
+      {"0000:0f:00.0", 79, kNow - 1s, std::nullopt, std::nullopt, "off"},
+      {"0000:34:00.0", 94, kNow, 5, 0, ""}};
+  snapshot.driver_loaded_at = kNow - 1h;
   snapshot.gaps = {{"kernel-log", "run as root"}};
   snapshot.diagnosis.findings = {some_finding()};
   snapshot.diagnosis.checks = {41, 1, {{"x", "why", true}, {"y", "z", false}}};
@@ -166,6 +171,9 @@ TEST(ModelJson, MalformedInputIsAnErrorThatNamesThePlace) {
   EXPECT_EQ(why(json.dump()), "snapshot.probes[0]: unknown state \"happy\"");
   json.set("probes", *Json::parse(R"([{"state":"stuck","pid":99999999999}])"));
   EXPECT_EQ(why(json.dump()), "snapshot.probes[0]: pid is out of range");
+  json = to_json(some_snapshot());
+  json.set("xids", *Json::parse(R"([{"pci":"0000:0f:00.0","code":79}])"));
+  EXPECT_EQ(why(json.dump()), "snapshot.xids[0]: no when");
   json = to_json(some_snapshot());
   json.set("schema", 2);
   EXPECT_EQ(why(json.dump()), "snapshot: a schema other than 1");

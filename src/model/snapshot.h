@@ -59,6 +59,19 @@ struct Probe {
   bool operator==(const Probe&) const = default;
 };
 
+// An Xid of this boot, as the kernel's log has it. Of each code at each place
+// (GPU, MIG instance) the newest.
+struct XidEvent {
+  std::string pci;  // as sysfs writes it: "0000:0f:00.0"
+  int code = 0;
+  Wall when{};
+  // MIG instances, where the line names them.
+  std::optional<int> gpu_instance, compute_instance;
+  std::string text;  // what stands after the number
+
+  bool operator==(const XidEvent&) const = default;
+};
+
 struct Snapshot {
   std::string boot_id;
   std::string hostname;
@@ -78,6 +91,10 @@ struct Snapshot {
   std::vector<Gpu> gpus;
   std::vector<Probe> probes;           // one or two
   std::vector<StuckTask> other_tasks;  // other tasks stuck in the driver
+  std::vector<XidEvent> xids;          // oldest first
+  // When the kernel's log says that the driver was loaded last, if it does:
+  // Xids before that say nothing of the GPUs now.
+  std::optional<Wall> driver_loaded_at;
   std::vector<Gap> gaps;
   Diagnosis diagnosis;
 

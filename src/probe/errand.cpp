@@ -34,18 +34,10 @@ Result<std::string> read_some(int fd, size_t most) {
   return out;
 }
 
-Result<std::string> read_driver_file(const Host& host,
-                                     const std::string& path) {
-  const std::string outside = host.evidence.outside(path);
-  const Fd fd(::open(outside.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return fail_errno(errno, "opening " + path);
-  return read_some(fd.get(), kMostBytes);
-}
-
 // The first two bytes: all ones when nothing answers on the bus.
 Result<std::string> read_vendor(const Host& host, const std::string& address) {
-  const std::string bytes = TRY(
-      read_driver_file(host, "/sys/bus/pci/devices/" + address + "/config"));
+  const std::string bytes = TRY(read_driver_file(
+      host, "/sys/bus/pci/devices/" + address + "/config", kMostBytes));
   if (bytes.size() < 2) {
     return fail(Error::Kind::malformed, "the configuration space is empty");
   }
@@ -98,6 +90,14 @@ Result<std::string> run_tool(const std::vector<std::string>& argv) {
 
 }  // namespace
 
+Result<std::string> read_driver_file(const Host& host, const std::string& path,
+                                     size_t most) {
+  const std::string outside = host.evidence.outside(path);
+  const Fd fd(::open(outside.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return fail_errno(errno, "opening " + path);
+  return read_some(fd.get(), most);
+}
+
 Reading run_errand(const Request& request, const Host& host,
                    ProgressWriter& progress) {
   const bool is_tool = request.kind == Request::Kind::tool;
@@ -108,7 +108,7 @@ Reading run_errand(const Request& request, const Host& host,
   const auto result = is_tool ? run_tool(request.argv)
                       : request.kind == Request::Kind::pci
                           ? read_vendor(host, request.target)
-                          : read_driver_file(host, request.target);
+                          : read_driver_file(host, request.target, kMostBytes);
   progress.end();
   if (!result) return error_of(result.error());
   // Files have lines: only what is no text at all is replaced.

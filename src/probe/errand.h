@@ -14,4 +14,9 @@ namespace gpuward::probe {
 Reading run_errand(const Request& request, const Host& host,
                    ProgressWriter& progress);
 
+// At most `most` bytes of a driver file. For the prober alone, while its
+// progress record says so.
+Result<std::string> read_driver_file(const Host& host, const std::string& path,
+                                     size_t most);
+
 }  // namespace gpuward::probe

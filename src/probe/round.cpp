@@ -7,6 +7,8 @@
 #include <cerrno>
 
 #include "evidence/library.h"
+#include "probe/errand.h"
+#include "probe/mig_caps.h"
 
 namespace gpuward::probe {
 namespace {
@@ -100,6 +102,18 @@ NodeFrame Round::node_frame() {
   return node;
 }
 
+void Round::ask_caps(Gpu& gpu) {
+  constexpr size_t kMost = 1 << 20;
+  if (gpu.mig.items.empty()) return;
+  if (mig_minors_.empty()) {
+    progress_.begin(std::string("read ") + kMigMinors, kNoGpu,
+                    CallClass::query);
+    mig_minors_ = read_driver_file(host_, kMigMinors, kMost).value_or("");
+    progress_.end();
+  }
+  add_caps(gpu, mig_minors_);
+}
+
 Gpu Round::ask_gpu(unsigned index, const Answer& answer) {
   Gpu gpu;
   gpu.index = static_cast<int>(index);
@@ -113,6 +127,7 @@ Gpu Round::ask_gpu(unsigned index, const Answer& answer) {
   ask_identity(questions);
   ask_modes(questions);
   ask_mig(questions);
+  ask_caps(gpu);
   // If it hangs from here on, it is known at least who it is.
   answer({.gpu = gpu});
   ask_load(questions);

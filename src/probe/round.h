@@ -33,6 +33,7 @@ class Round {
   NodeFrame failed_node(nvmlReturn_t code, std::string why) const;
   bool start(NodeFrame& node);
   Gpu ask_gpu(unsigned index, const Answer& answer);
+  void ask_caps(Gpu& gpu);
 
   const Host& host_;
   const ProberSettings& settings_;
@@ -41,6 +42,9 @@ class Round {
   Nvml nvml_;  // of use once `started_`
   std::string library_;
   bool started_ = false;
+  // The driver's list of the nodes of MIG instances, once it was needed: fixed
+  // for as long as the driver is loaded, and a reloaded one gets a new prober.
+  std::string mig_minors_;
 };
 
 }  // namespace gpuward::probe

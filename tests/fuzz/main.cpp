@@ -35,7 +35,7 @@ const Target* chosen = nullptr;
 
 constexpr std::span<const Target> (*kFiles[])() = {
     base_targets,      text_targets,   knowledge_targets, machine_targets,
-    container_targets, record_targets, bundle_targets,
+    container_targets, record_targets, bundle_targets,    kubelet_targets,
 };
 
 void choose(const char* name) {

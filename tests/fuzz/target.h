@@ -24,6 +24,7 @@ std::span<const Target> base_targets();
 std::span<const Target> bundle_targets();
 std::span<const Target> container_targets();
 std::span<const Target> knowledge_targets();
+std::span<const Target> kubelet_targets();
 std::span<const Target> machine_targets();
 std::span<const Target> record_targets();
 std::span<const Target> text_targets();

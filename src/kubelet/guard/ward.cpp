@@ -11,7 +11,12 @@ namespace {
 // is well again.
 constexpr Millis kCanary = 10min;
 
-std::chrono::microseconds since(Boot began) { return BootClock::now() - began; }
+using Steady = std::chrono::steady_clock;
+
+std::chrono::microseconds since(Steady::time_point began) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() -
+                                                               began);
+}
 
 // Whether a plugin said this itself; the rest is gRPC's, on a lost connection.
 bool is_an_answer(const RpcStatus& status) {
@@ -192,6 +197,14 @@ std::string Ward::state_in_words() const {
   return preferred_.is_open() ? "answering, without preference" : "answering";
 }
 
+std::string Ward::why_not_asked() const {
+  if (is_reachable() && !allocate_.is_open()) {
+    return "has not answered an earlier GetPreferredAllocation";
+  }
+  return fmt::format("is {}: its devices are Unhealthy until it answers",
+                     state_in_words());
+}
+
 void Ward::publish() {
   if (is_expired_) {
     kubelet_.publish("");
@@ -267,10 +280,8 @@ void Ward::called(CallId call, std::string_view method, std::string request) {
   if (may_pass) return forward(call, method, std::move(request));
   answer_for(call, method,
              {.code = RpcStatus::unavailable,
-              .text = fmt::format(
-                  "gpuward guard: the device plugin of {} is {}; its devices "
-                  "are Unhealthy until it answers",
-                  resource_, state_in_words())},
+              .text = fmt::format("gpuward guard: the device plugin of {} {}",
+                                  resource_, why_not_asked())},
              {}, devices_in(method, request));
 }
 
@@ -280,10 +291,10 @@ void Ward::forward(CallId call, std::string_view method, std::string request) {
   open = {.kubelet = call,
           .method = std::string(method),
           .devices = devices_in(method, request),
-          .began = BootClock::now(),
+          .began = Steady::now(),
           .timer = context_.loop.new_timer()};
   // Fails only when memory ran out; the canary's own deadline is left then.
-  (void)context_.loop.at(open.timer, open.began + deadline_of(method),
+  (void)context_.loop.at(open.timer, BootClock::now() + deadline_of(method),
                          [this, key] { late(key); });
   link_->call(
       method, std::move(request), kCanary,
@@ -338,10 +349,11 @@ void Ward::finished(uint64_t key, const RpcClient::Answer& answer) {
   }
   if (call.is_late && is_answer) {
     ++late_answers_;
-    context_.log.event("late-answer", resource_,
-                       fmt::format("{} was answered after {}; nobody gets it",
-                                   last_word(call.method),
-                                   to_words(BootClock::now() - call.began)));
+    context_.log.event(
+        "late-answer", resource_,
+        fmt::format(
+            "{} was answered after {}; nobody gets it", last_word(call.method),
+            to_words(std::chrono::duration_cast<Millis>(since(call.began)))));
   }
   if (call.kubelet != 0) {
     if (answer.status.code == RpcStatus::ok) {

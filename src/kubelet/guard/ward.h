@@ -68,7 +68,7 @@ class Ward {
     CallId kubelet = 0;  // who waits; 0 for nobody (any more)
     std::string method;
     std::string devices;  // for the log
-    Boot began{};
+    std::chrono::steady_clock::time_point began{};
     int timer = 0;
     bool is_late = false;
   };
@@ -103,6 +103,7 @@ class Ward {
   Circuit* circuit_of(std::string_view method);
   bool is_reachable() const;
   std::string state_in_words() const;
+  std::string why_not_asked() const;
   void publish();
 
   Context context_;

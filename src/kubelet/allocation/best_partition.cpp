@@ -1,0 +1,42 @@
+#include "kubelet/allocation/best_partition.h"
+
+#include <bit>
+
+#include "kubelet/allocation/partition_task.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+// The set decides: what is left is the rest, or the other set.
+BestPartition set_and_remainder(const GpuScores& scores,
+                                const PartitionWish& wish) {
+  std::vector<ScoredSet> sets;
+  list_sets(scores, wish.available & ~wish.required, wish.required,
+            wish.size - std::popcount(wish.required), sets);
+  BestPartition best{.total = -1, .steps = static_cast<int>(sets.size())};
+  for (const ScoredSet& each : sets) {
+    const int total = each.score + scores.of(wish.available ^ each.set);
+    if (total < best.total) continue;
+    if (total > best.total ||
+        is_better(each, {scores.of(best.set), best.set})) {
+      best.total = total;
+      best.set = each.set;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+BestPartition best_partition(const GpuScores& scores,
+                             const PartitionWish& wish) {
+  const int available = std::popcount(wish.available);
+  if (available <= 2 * wish.size) return set_and_remainder(scores, wish);
+  const PartitionTask task = task_of(scores, wish);
+  const BestPartition good = good_partition(task);
+  const auto found = task.sets == 2 ? search_two_sets(task, good)
+                                    : search_many_sets(task, good);
+  return found ? *found : search_all(task, good);
+}
+
+}  // namespace gpuward::kubelet

@@ -1,0 +1,28 @@
+// For the searches of best_partition.h: sets of GPUs, listed and compared.
+#pragma once
+
+#include <vector>
+
+#include "kubelet/allocation/gpu_scores.h"
+
+namespace gpuward::kubelet {
+
+struct ScoredSet {
+  int score = 0;
+  GpuSet set = 0;
+};
+
+// A higher score; with the same, the first device in which they differ.
+inline bool is_better(const ScoredSet& left, const ScoredSet& right) {
+  if (left.score != right.score) return left.score > right.score;
+  return left.set > right.set;
+}
+
+// Appends every set of `chosen` and `missing` devices out of `open`.
+void list_sets(const GpuScores& scores, GpuSet open, GpuSet chosen, int missing,
+               std::vector<ScoredSet>& out);
+
+// 0 where there is none.
+int best_score(const std::vector<ScoredSet>& sets);
+
+}  // namespace gpuward::kubelet

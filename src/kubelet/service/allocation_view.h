@@ -1,0 +1,15 @@
+// From inventory and settings to what an allocation is chosen by. Pure.
+#pragma once
+
+#include "kubelet/allocation/preferred.h"
+#include "kubelet/plugin/inventory.h"
+#include "kubelet/plugin/resources.h"
+#include "kubelet/plugin/settings.h"
+
+namespace gpuward::kubelet {
+
+AllocationView allocation_view(const Resource& resource,
+                               const Inventory& inventory,
+                               const Settings& settings);
+
+}  // namespace gpuward::kubelet

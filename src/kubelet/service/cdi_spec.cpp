@@ -1,0 +1,171 @@
+#include "kubelet/service/cdi_spec.h"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <vector>
+
+#include "base/side_thread.h"
+#include "base/text.h"
+#include "bundle/turn.h"
+#include "evidence/containers/roots_alone.h"
+#include "kubelet/plugin/answer.h"
+#include "loop/inbox.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+// NVML's start and a look at each GPU are in it.
+constexpr Millis kDeadline = 60s;
+constexpr Millis kFirstPause = 5s;
+constexpr Millis kLongestPause = 5min;
+constexpr std::string_view kDirectory = "/var/run/cdi";
+
+std::string spec_name() {
+  return fmt::format("{}-{}.json", kCdiVendor, kCdiClass);
+}
+
+// What the specification is about: it is made anew when this changes.
+std::string devices_of(const Inventory& inventory) {
+  std::string out;
+  for (const KnownGpu& gpu : inventory.gpus) {
+    out += gpu.uuid + "\n";
+    for (const MigDevice& mig : gpu.mig) out += mig.uuid + "\n";
+  }
+  return out;
+}
+
+std::string first_line(std::string_view text) {
+  return printable(trim(text.substr(0, text.find('\n'))), 300);
+}
+
+}  // namespace
+
+// Left behind where the thread is stuck: see SideThread.
+struct CdiSpec::State {
+  State(const Host& of, CallLog& to, const Settings& by)
+      : host(of), log(to), settings(by) {}
+
+  void make();
+  std::vector<std::string> command(const std::string& program,
+                                   const std::string& output) const;
+  // On the thread; what went wrong.
+  Result<void> run() const;
+  void made(const std::string& devices, const Result<void>& result);
+
+  const Host& host;
+  CallLog& log;
+  const Settings& settings;
+  std::string wanted;  // devices_of() the newest inventory
+  std::string has;     // and of the specification that is there
+  std::string problem =
+      "there is no CDI specification yet, by which containers are given their "
+      "devices";
+  bool is_making = false;
+  Boot next_try{};
+  Millis pause = kFirstPause;
+  std::unique_ptr<Inbox> inbox;
+  SideThread thread{1};
+};
+
+std::vector<std::string> CdiSpec::State::command(
+    const std::string& program, const std::string& output) const {
+  std::vector<std::string> out = {program,
+                                  "cdi",
+                                  "generate",
+                                  "--output",
+                                  output,
+                                  "--format",
+                                  "json",
+                                  "--vendor",
+                                  std::string(kCdiVendor),
+                                  "--class",
+                                  std::string(kCdiClass),
+                                  "--device-name-strategy",
+                                  "uuid",
+                                  "--driver-root",
+                                  settings.driver_root,
+                                  "--dev-root",
+                                  settings.dev_root,
+                                  "--nvidia-cdi-hook-path",
+                                  settings.cdi_hook_path};
+  for (const std::string& hook : settings.cdi_disabled_hooks) {
+    out.insert(out.end(), {"--disable-hook", hook});
+  }
+  for (const std::string& flag : settings.cdi_feature_flags) {
+    out.insert(out.end(), {"--feature-flags", flag});
+  }
+  return out;
+}
+
+Result<void> CdiSpec::State::run() const {
+  const Root& root = host.evidence;
+  const std::string program =
+      root.outside(TRY(find_roots_alone(root, settings.cdi_hook_path)));
+  const std::string folder = root.outside(kDirectory);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  // A runtime reads the directory at any moment: the file comes as a whole.
+  const std::string fresh = folder + "/." + spec_name();
+  const probe::Request request{.kind = probe::Request::Kind::tool,
+                               .argv = command(program, fresh)};
+  const auto asked = TRY(bundle::ask_in_turn(host, {request}, kDeadline, 1.0));
+  const Reading& answer = asked.answers.front();
+  if (answer.state != Reading::State::value) {
+    return fail(Error::Kind::system,
+                "nvidia-ctk cdi generate: " + first_line(answer.why));
+  }
+  std::filesystem::rename(fresh, folder + "/" + spec_name(), error);
+  if (!error) return {};
+  return fail(Error::Kind::system,
+              fmt::format("nvidia-ctk cdi generate left no file: {}",
+                          first_line(to_text(answer.value))));
+}
+
+void CdiSpec::State::make() {
+  is_making = true;
+  thread.post([this, devices = wanted] {
+    inbox->post([this, devices, result = run()] { made(devices, result); });
+  });
+}
+
+void CdiSpec::State::made(const std::string& devices,
+                          const Result<void>& result) {
+  is_making = false;
+  if (result) {
+    has = devices;
+    problem.clear();
+    pause = kFirstPause;
+    return log.event("cdi-specification", {}, "made for the devices of now");
+  }
+  log.event("cdi-specification-failed", {}, result.error().text);
+  next_try = BootClock::now() + pause;
+  pause = std::min(pause * 2, kLongestPause);
+}
+
+Result<std::unique_ptr<CdiSpec>> CdiSpec::start(Loop& loop, const Host& host,
+                                                CallLog& log,
+                                                const Settings& settings) {
+  auto state = std::make_unique<State>(host, log, settings);
+  state->inbox = TRY(Inbox::open(loop));
+  return std::unique_ptr<CdiSpec>(new CdiSpec(std::move(state)));
+}
+
+CdiSpec::CdiSpec(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+CdiSpec::~CdiSpec() {
+  if (!state_->thread.finish()) (void)state_.release();
+}
+
+void CdiSpec::update(const Inventory& inventory) {
+  state_->wanted = devices_of(inventory);
+  if (state_->is_making || state_->wanted == state_->has ||
+      state_->wanted.empty() || BootClock::now() < state_->next_try) {
+    return;
+  }
+  state_->make();
+}
+
+const std::string& CdiSpec::problem() const { return state_->problem; }
+
+}  // namespace gpuward::kubelet

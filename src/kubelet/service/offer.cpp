@@ -1,0 +1,160 @@
+#include "kubelet/service/offer.h"
+
+#include <fmt/core.h>
+#include <sys/random.h>
+
+#include <array>
+
+#include "kubelet/plugin/answer.h"
+#include "kubelet/service/allocation_view.h"
+#include "kubelet/wire/messages.h"
+
+namespace gpuward::kubelet {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+std::string random_uuid() {
+  std::array<uint8_t, 16> bytes{};
+  // Not for secrets: what early boot may fail to give may as well be zero.
+  (void)!::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK);
+  constexpr uint8_t kVersion4 = 0x40;
+  constexpr uint8_t kVariant = 0x80;
+  bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0fU) | kVersion4);
+  bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3fU) | kVariant);
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    out += fmt::format("{:02x}", bytes[i]);
+  }
+  return out;
+}
+
+RpcStatus status_of(const Error& error) {
+  switch (error.kind) {
+    case Error::Kind::malformed:
+      return {.code = RpcStatus::invalid_argument, .text = error.text};
+    case Error::Kind::unsupported:
+      return {.code = RpcStatus::unimplemented, .text = error.text};
+    case Error::Kind::gone:
+    case Error::Kind::not_found:
+      return {.code = RpcStatus::failed_precondition, .text = error.text};
+    default:
+      return {.code = RpcStatus::internal, .text = error.text};
+  }
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) {
+    out += (out.empty() ? "" : "; ") + part;
+  }
+  return out;
+}
+
+// "GPU-1 GPU-2", of a request to allocate.
+std::string devices_in(std::string_view method, const std::string& request) {
+  std::string out;
+  if (method != method::kAllocate) return out;
+  const auto wishes = decode_allocate_wishes(request);
+  if (!wishes) return out;
+  for (const DeviceIds& ids : *wishes) {
+    for (const std::string& id : ids) out += (out.empty() ? "" : " ") + id;
+  }
+  return out;
+}
+
+}  // namespace
+
+Offer::Offer(Context context, const std::string& resource)
+    : context_(context),
+      kubelet_(context_.loop, context_.log,
+               {.kubelet_socket = context_.settings.kubelet_socket,
+                .role = "plugin",
+                .resource = resource},
+               {.called =
+                    [this](CallId call, std::string_view method,
+                           const std::string& request) {
+                      called(call, method, request);
+                    },
+                .left = [](CallId) {}}) {
+  const Registration registration{.resource = resource,
+                                  .options = {.preferred_allocation = true}};
+  kubelet_.offer(encode(registration), encode(registration.options));
+}
+
+void Offer::update(const Resource& resource, const Inventory& inventory) {
+  if (resource != resource_ || inventory != inventory_) {
+    resource_ = resource;
+    inventory_ = inventory;
+    view_ = allocation_view(resource, inventory, context_.settings);
+  }
+  tell_health();
+}
+
+void Offer::tell_health() {
+  kubelet_.publish(encode(to_devices(resource_, context_.health)));
+  std::vector<std::string> reasons =
+      kubelet::reasons(resource_, context_.health);
+  if (reasons == reasons_) return;
+  reasons_ = std::move(reasons);
+  context_.log.event(reasons_.empty() ? "devices-healthy" : "devices-unhealthy",
+                     resource_.name, joined(reasons_));
+}
+
+void Offer::withdraw() {
+  withdrawn_at_ = BootClock::now();
+  kubelet_.publish("");
+}
+
+void Offer::called(CallId call, std::string_view method,
+                   const std::string& request) {
+  const auto began = Steady::now();
+  auto answered = answer(method, request);
+  CallLog::Call line{.resource = resource_.name, .method = method};
+  if (const std::string ids = devices_in(method, request); !ids.empty()) {
+    line.more.set("devices", ids);
+  }
+  if (answered) {
+    kubelet_.answer(call, std::move(*answered));
+  } else {
+    line.outcome = CallLog::Outcome::failed;
+    line.text = answered.error().text;
+    kubelet_.refuse(call, status_of(answered.error()));
+  }
+  line.took = std::chrono::duration_cast<std::chrono::microseconds>(
+      Steady::now() - began);
+  context_.log.call(line);
+}
+
+Result<std::string> Offer::answer(std::string_view method,
+                                  const std::string& request) {
+  if (method == method::kPreferred) return prefer(request);
+  if (method == method::kAllocate) return allocate_for(request);
+  if (method == method::kPreStart) return std::string();
+  return fail(Error::Kind::unsupported, "no such call");
+}
+
+Result<std::string> Offer::prefer(const std::string& request) {
+  std::vector<DeviceIds> out;
+  for (const PreferredWish& wish : TRY(decode_preferred_wishes(request))) {
+    out.push_back(preferred(view_, wish));
+  }
+  return encode_preferred(out);
+}
+
+Result<std::string> Offer::allocate_for(const std::string& request) {
+  const auto wishes = TRY(decode_allocate_wishes(request));
+  const Root& root = context_.host.evidence;
+  const AllocateInput input{.resource = resource_,
+                            .health = context_.health,
+                            .settings = context_.settings,
+                            .exists =
+                                [&root](std::string_view path) {
+                                  return root.lstat(path).has_value();
+                                },
+                            .make_uuid = random_uuid};
+  return encode(TRY(allocate(input, wishes)));
+}
+
+}  // namespace gpuward::kubelet
