@@ -15,8 +15,10 @@ import time
 import traceback
 
 import direct
-import guarded
-import served
+import guard_calls
+import guard_lives
+import plugin_devices
+import plugin_protocol
 from stand import Failed, Stand
 
 
@@ -105,9 +107,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     suite = Suite(program, tools.resolve(), told.only)
     try:
-        suite.run(direct.CASES + guarded.CASES + served.CASES, told.jobs)
+        suite.run(direct.CASES + guard_calls.CASES + guard_lives.CASES +
+                  plugin_protocol.CASES + plugin_devices.CASES, told.jobs)
         # Those that measure time in milliseconds.
-        suite.run(guarded.ALONE + served.ALONE, 1)
+        suite.run(guard_calls.ALONE + plugin_protocol.ALONE, 1)
         suite.run_again()
     finally:
         suite.close()

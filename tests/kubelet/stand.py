@@ -246,8 +246,10 @@ class Stand:
             "--plugin-dir", str(self.plugin_dir), "--state-dir",
             str(self.state_dir), *options], self.folder))
         if wait:
-            wait_until(lambda: identity(socket) not in (None, before), 10,
-                       lambda: f"no kubelet.sock: {guard.errors()[-300:]}")
+            wait_until(lambda: not guard.alive() or
+                       identity(socket) not in (None, before), 10,
+                       "the guard makes no kubelet.sock")
+            check(guard.alive(), f"the guard ended: {guard.errors()[-300:]}")
         return guard
 
     # A simulated node, and gpuward's roles on it.

@@ -1,5 +1,5 @@
 // test_kubelet --dir DIR: a kubelet as far as device plugins can tell, led by
-// lines. conformance.py is its user; the commands stand in kCommands below.
+// lines. conformance.py is its user; the commands stand in serve() below.
 //
 // It deletes every socket in DIR and makes kubelet.sock, as the real one does
 // at its start. Pods are admitted one after the other by one thread, which
@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <filesystem>
 #include <thread>
 
 #include "base/text.h"
-#include "device_plugin.pb.h"
 #include "kubelet/device_manager.h"
 #include "kubelet/lines.h"
+#include "kubelet/registrar.h"
+#include "kubelet/sync_loop.h"
 
 namespace gpuward::kubelet_test {
 namespace {
@@ -26,160 +26,6 @@ namespace fs = std::filesystem;
 Millis millis_of(double seconds) {
   return Millis(static_cast<int64_t>(seconds * 1000));
 }
-
-// kubelet.sock. Its answers can be held back and refused.
-class Registrar {
- public:
-  Registrar(DeviceManager& manager, std::string path)
-      : manager_(manager), path_(std::move(path)) {}
-
-  Result<void> open() {
-    server_ = std::make_unique<Server>();
-    server_->on(method::kRegister,
-                [this](const Call& call) { return answer(call); });
-    return server_->listen(path_);
-  }
-  void close() {
-    if (server_) Server::retire(std::move(server_));
-  }
-
-  void refuse(std::string text) {
-    const std::scoped_lock lock(mutex_);
-    refusal_ = std::move(text);
-  }
-  void hold(bool on) {
-    const std::scoped_lock lock(mutex_);
-    held_ = on;
-  }
-  int asked() {
-    const std::scoped_lock lock(mutex_);
-    return asked_;
-  }
-
- private:
-  Reply answer(const Call& call) {
-    {
-      const std::scoped_lock lock(mutex_);
-      ++asked_;
-      if (!refusal_.empty()) return {{kUnknown, refusal_}, {}};
-    }
-    while (is_held() && !call.cancelled()) std::this_thread::sleep_for(5ms);
-    v1beta1::RegisterRequest request;
-    if (!request.ParseFromString(call.request)) {
-      return {{kInvalidArgument, "not a RegisterRequest"}, {}};
-    }
-    const Registration registration{
-        request.version(), request.endpoint(), request.resource_name(),
-        request.options().pre_start_required(),
-        request.options().get_preferred_allocation_available()};
-    return {manager_.register_plugin(registration, call.authority), {}};
-  }
-  bool is_held() {
-    const std::scoped_lock lock(mutex_);
-    return held_;
-  }
-
-  DeviceManager& manager_;
-  const std::string path_;
-  std::unique_ptr<Server> server_;
-  std::mutex mutex_;
-  std::string refusal_;
-  bool held_ = false;
-  int asked_ = 0;
-};
-
-// The kubelet's sync loop: pods come and go one after the other.
-class SyncLoop {
- public:
-  explicit SyncLoop(DeviceManager& manager) : manager_(manager) {
-    std::thread([this] { run(); }).detach();
-  }
-
-  void add(Pod pod) {
-    const std::scoped_lock lock(mutex_);
-    verdicts_.erase(pod.name);
-    events_.push_back({std::move(pod), true});
-    changed_.notify_all();
-  }
-  void remove(std::string pod) {
-    const std::scoped_lock lock(mutex_);
-    events_.push_back({{std::move(pod), {}}, false});
-    changed_.notify_all();
-  }
-  // What became of the pod, or {"pending": true} at the limit.
-  Json result(const std::string& pod, Millis limit) {
-    std::unique_lock lock(mutex_);
-    Json out = Json::object();
-    out.set("pod", pod);
-    if (!changed_.wait_for(lock, limit,
-                           [&] { return verdicts_.contains(pod); })) {
-      out.set("pending", true);
-      out.set("waiting", static_cast<int64_t>(events_.size()));
-      return out;
-    }
-    const Verdict verdict = verdicts_[pod];
-    lock.unlock();
-    out.set("admitted", verdict.error.empty());
-    out.set("reason", verdict.error.empty() ? "" : "UnexpectedAdmissionError");
-    out.set("error", verdict.error);
-    out.set("seconds", verdict.seconds);
-    Json allocations = manager_.grants_of(pod);
-    out.set("devices", devices_of(allocations));
-    out.set("allocations", std::move(allocations));
-    return out;
-  }
-  size_t waiting() {
-    const std::scoped_lock lock(mutex_);
-    return events_.size();
-  }
-
- private:
-  struct Event {
-    Pod pod;
-    bool added = false;
-  };
-
-  void run() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return !events_.empty(); });
-      const Event event = events_.front();
-      lock.unlock();
-      Verdict verdict;
-      if (event.added) {
-        verdict = manager_.admit(event.pod);
-      } else {
-        manager_.remove(event.pod.name);
-      }
-      lock.lock();
-      events_.pop_front();
-      if (event.added) verdicts_[event.pod.name] = verdict;
-      changed_.notify_all();
-    }
-  }
-
-  static Json devices_of(const Json& allocations) {
-    std::map<std::string, Ids> all;
-    for (const Json& each : allocations.as_array()) {
-      for (const Json& id : each["ids"].as_array()) {
-        all[std::string(each["resource"].as_string())].emplace(id.as_string());
-      }
-    }
-    Json out = Json::object();
-    for (const auto& [resource, ids] : all) {
-      Json list = Json::array();
-      for (const std::string& id : ids) list.push(id);
-      out.set(resource, std::move(list));
-    }
-    return out;
-  }
-
-  DeviceManager& manager_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Event> events_;
-  std::map<std::string, Verdict> verdicts_;
-};
 
 // "POD RESOURCE N …"; '/' begins the next container, 'init' makes it one.
 Result<Pod> pod_of(const Line& line) {

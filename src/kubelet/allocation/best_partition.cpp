@@ -10,9 +10,9 @@ namespace {
 // The set decides: what is left is the rest, or the other set.
 BestPartition set_and_remainder(const GpuScores& scores,
                                 const PartitionWish& wish) {
-  std::vector<ScoredSet> sets;
-  list_sets(scores, wish.available & ~wish.required, wish.required,
-            wish.size - std::popcount(wish.required), sets);
+  const auto sets =
+      list_sets(scores, wish.available & ~wish.required, wish.required,
+                wish.size - std::popcount(wish.required));
   BestPartition best{.total = -1, .steps = static_cast<int>(sets.size())};
   for (const ScoredSet& each : sets) {
     const int total = each.score + scores.of(wish.available ^ each.set);
@@ -30,13 +30,17 @@ BestPartition set_and_remainder(const GpuScores& scores,
 
 BestPartition best_partition(const GpuScores& scores,
                              const PartitionWish& wish) {
+  if (wish.size == 1) {
+    const bool named = wish.required != 0;
+    return {.set = named ? wish.required : std::bit_floor(wish.available)};
+  }
   const int available = std::popcount(wish.available);
   if (available <= 2 * wish.size) return set_and_remainder(scores, wish);
-  const PartitionTask task = task_of(scores, wish);
+  PartitionTask task = task_of(scores, wish);
   const BestPartition good = good_partition(task);
-  const auto found = task.sets == 2 ? search_two_sets(task, good)
-                                    : search_many_sets(task, good);
-  return found ? *found : search_all(task, good);
+  const auto found = task.sets == 2 ? search_two_sets(std::move(task), good)
+                                    : search_many_sets(std::move(task), good);
+  return found ? *found : search_all(task_of(scores, wish), good);
 }
 
 }  // namespace gpuward::kubelet

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "kubelet/allocation/partition_task.h"
 #include "kubelet/allocation/partitions_for_tests.h"
 
 namespace gpuward::kubelet {
@@ -33,7 +34,7 @@ TEST(BestPartition, EqualsBruteForceUpToEightGpus) {
   }
 }
 
-TEST(BestPartition, EqualsBruteForceWithAnyTwoRequired) {
+TEST(BestPartition, EqualsBruteForceWhateverIsRequired) {
   RandomTopologies random(2);
   for (int kind = 0; kind < RandomTopologies::kKinds; ++kind) {
     const GpuScores scores(random.scores(7, kind));
@@ -47,11 +48,34 @@ TEST(BestPartition, EqualsBruteForceWithAnyTwoRequired) {
   }
 }
 
-TEST(BestPartition, EqualsBruteForceOnSixteenGpus) {
+// Where much is alike, most depends on the order among equals.
+TEST(BestPartition, EqualsBruteForceWhereMuchIsAlike) {
+  RandomTopologies random(8);
+  for (int round = 0; round < 2000; ++round) {
+    const int kind = round % 2 == 0 ? 8 : 2;
+    const int devices = 7 + round % 3;
+    const GpuScores scores(random.scores(static_cast<size_t>(devices), kind));
+    for (int size = 2; size <= 3; ++size) {
+      expect_same(scores, random.wish(devices, size), kind);
+    }
+  }
+}
+
+TEST(BestPartition, EqualsBruteForceOfSomeOfTheDevices) {
   RandomTopologies random(3);
-  // Partitions by the hundred thousand: sizes of which there are not more.
+  const GpuScores scores(random.scores(12, 4));
+  for (const GpuSet available : {0xb7eU, 0x5b5U, 0x3ffU, 0xfc0U}) {
+    for (int size = 1; size <= 6; ++size) {
+      expect_same(scores, {.available = available, .size = size}, 4);
+    }
+  }
+}
+
+TEST(BestPartition, EqualsBruteForceOnSixteenGpus) {
+  RandomTopologies random(4);
+  // Sizes of which there are not millions of partitions.
   for (const int size : {7, 8, 9, 12, 15, 16}) {
-    for (int kind = 0; kind < RandomTopologies::kKinds; ++kind) {
+    for (const int kind : {0, 3, 4}) {
       const GpuScores scores(random.scores(16, kind));
       expect_same(scores, random.wish(16, size), kind);
     }
@@ -64,65 +88,85 @@ TEST(BestPartition, EqualsBruteForceOnSixteenGpus) {
   }
 }
 
-// Exact by another way than partition by partition: the best total of what is
-// left, by the set of devices that are left.
-class BestTotals {
- public:
-  BestTotals(const GpuScores& scores, int size)
-      : scores_(scores),
-        size_(size),
-        known_(size_t{1} << scores.devices(), -1) {}
+std::optional<BestPartition> search_few(const GpuScores& scores,
+                                        const PartitionWish& wish) {
+  PartitionTask task = task_of(scores, wish);
+  const BestPartition good = good_partition(task);
+  return task.sets == 2 ? search_two_sets(std::move(task), good)
+                        : search_many_sets(std::move(task), good);
+}
 
-  int of(GpuSet open) {
-    const int devices = std::popcount(open);
-    if (devices < size_) return scores_.of(open);
-    int& known = known_[open];
-    if (known >= 0) return known;
-    const GpuSet first = open & -open;
-    int best = 0;
-    for (GpuSet more = open ^ first;; more = (more - 1) & (open ^ first)) {
-      const GpuSet set = more | first;
-      const int count = std::popcount(set);
-      if (count == size_ || (count == devices % size_ && devices > size_)) {
-        best = std::max(best, scores_.of(set) + of_full(open ^ set));
-      }
-      if (more == 0) break;
-    }
-    return known_[open] = best;
-  }
+BestPartition search_each(const GpuScores& scores, const PartitionWish& wish) {
+  const PartitionTask task = task_of(scores, wish);
+  return search_all(task, good_partition(task));
+}
 
- private:
-  int of_full(GpuSet open) { return open == 0 ? 0 : of(open); }
-
-  const GpuScores& scores_;
-  const int size_;
-  std::vector<int> known_;
-};
-
-TEST(BestPartition, HasTheBestTotalOnSixteenGpusWithEachSize) {
-  RandomTopologies random(4);
-  for (int size = 2; size <= 8; ++size) {
-    for (int kind = 0; kind < RandomTopologies::kKinds; kind += 2) {
-      const GpuScores scores(random.scores(16, kind + size % 2));
-      const PartitionWish wish{.available = 0xffff, .size = size};
-      const BestPartition found = best_partition(scores, wish);
-      EXPECT_EQ(found.total, BestTotals(scores, size).of(wish.available))
-          << "size " << size << ", kind " << kind;
+// The way that is taken where the others give up.
+TEST(BestPartition, EqualsBruteForceBySearchingAll) {
+  RandomTopologies random(5);
+  for (int round = 0; round < 900; ++round) {
+    const int kind = round % RandomTopologies::kKinds;
+    const int devices = 5 + round % 5;
+    const GpuScores scores(random.scores(static_cast<size_t>(devices), kind));
+    for (int size = 1; 2 * size < devices; ++size) {
+      const PartitionWish wish = random.wish(devices, size);
+      const BestPartition found = search_each(scores, wish);
+      const BestPartition want = EveryPartition(scores, wish).best();
+      EXPECT_EQ(found.total, want.total) << "size " << size << kind;
+      EXPECT_EQ(found.set, want.set) << "size " << size << kind;
     }
   }
 }
 
-// Far from the number at which the search is given up.
-TEST(BestPartition, TakesFewSteps) {
-  RandomTopologies random(5);
-  int most = 0;
+TEST(BestPartition, OfSixteenGpusBothWaysFindTheSame) {
+  RandomTopologies random(6);
+  for (int size = 2; size <= 7; ++size) {
+    for (int kind = 0; kind < RandomTopologies::kKinds; ++kind) {
+      const GpuScores scores(random.scores(16, kind));
+      const PartitionWish wish = random.wish(16, size);
+      const auto found = search_few(scores, wish);
+      if (!found) continue;
+      const BestPartition want = search_each(scores, wish);
+      EXPECT_EQ(found->total, want.total) << "size " << size << kind;
+      EXPECT_EQ(found->set, want.set) << "size " << size << kind;
+    }
+  }
+}
+
+// So that it takes microseconds: of up to 22 million partitions few are seen.
+TEST(BestPartition, HardlyEverGivesUp) {
+  RandomTopologies random(7);
+  int given_up = 0;
   for (int round = 0; round < 700; ++round) {
     const GpuScores scores(random.scores(16, round % RandomTopologies::kKinds));
-    const BestPartition found =
-        best_partition(scores, random.wish(16, 2 + round % 7));
-    most = std::max(most, found.steps);
+    const PartitionWish wish = random.wish(16, 2 + round % 6);
+    if (!search_few(scores, wish)) ++given_up;
   }
-  EXPECT_LT(most, 50'000);
+  EXPECT_LE(given_up, 2);
+}
+
+TEST(Twins, AreConnectedAlikeToAllOthers) {
+  PairScores pairs(6);  // two and two below switches, and two apart
+  pairs.set(0, 1, 50);
+  pairs.set(2, 3, 50);
+  pairs.set(0, 5, 10);
+  pairs.set(1, 5, 10);
+  const GpuScores scores(pairs);
+  const auto set = [&scores](std::initializer_list<size_t> devices) {
+    GpuSet out = 0;
+    for (const size_t device : devices) out |= scores.bit(device);
+    return out;
+  };
+  const GpuSet all = 0x3f;
+  const Twins twins(scores, all, all);
+  EXPECT_TRUE(twins.has_first(set({0, 4}), all));
+  EXPECT_FALSE(twins.has_first(set({1, 4}), all));
+  EXPECT_TRUE(twins.has_first(set({1, 4}), all ^ set({0})));
+  EXPECT_TRUE(twins.has_first(set({2, 3}), all));
+  EXPECT_EQ(twins.with_first(set({1, 3, 5}), all), set({0, 2, 5}));
+  EXPECT_EQ(twins.with_first(set({3, 5}), all ^ set({2})), set({3, 5}));
+  // One that is required has no twin.
+  EXPECT_TRUE(Twins(scores, all, all ^ set({0})).has_first(set({1}), all));
 }
 
 // A hypercube of single and double NVLinks over two sockets (DGX-1 of V100).

@@ -19,7 +19,7 @@ constexpr size_t kMostSets = GpuScores::kMostInSets / 2;
 
 class Search {
  public:
-  Search(const PartitionTask& task, const BestPartition& good);
+  Search(PartitionTask task, BestPartition good);
   std::optional<BestPartition> run();
 
  private:
@@ -43,8 +43,8 @@ class Search {
   BestPartition best_;
 };
 
-Search::Search(const PartitionTask& task, const BestPartition& good)
-    : task_(task),
+Search::Search(PartitionTask task, BestPartition good)
+    : task_(std::move(task)),
       best_later_(best_score(task_.later())),
       best_rest_(best_score(task_.rests)),
       // Its total is found again, with the set that wins the ties.
@@ -154,9 +154,9 @@ std::optional<BestPartition> Search::run() {
 
 }  // namespace
 
-std::optional<BestPartition> search_many_sets(const PartitionTask& task,
-                                              const BestPartition& good) {
-  return Search(task, good).run();
+std::optional<BestPartition> search_many_sets(PartitionTask task,
+                                              BestPartition good) {
+  return Search(std::move(task), good).run();
 }
 
 }  // namespace gpuward::kubelet

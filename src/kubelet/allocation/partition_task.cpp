@@ -53,10 +53,10 @@ void improve(const PartitionTask& task, std::vector<GpuSet>& sets) {
 }
 
 std::vector<int> pair_scores(const GpuScores& scores, GpuSet devices) {
-  std::vector<ScoredSet> pairs;
-  list_sets(scores, devices, 0, 2, pairs);
   std::vector<int> out;
-  for (const ScoredSet& pair : pairs) out.push_back(pair.score);
+  for (const ScoredSet& pair : list_sets(scores, devices, 0, 2)) {
+    out.push_back(pair.score);
+  }
   std::ranges::sort(out);
   return out;
 }
@@ -74,9 +74,9 @@ PartitionTask task_of(const GpuScores& scores, const PartitionWish& wish) {
                     .sets = available / wish.size,
                     .rest = available % wish.size};
   const int missing = wish.size - std::popcount(wish.required);
-  list_sets(scores, free, wish.required, missing, out.first);
-  list_sets(scores, free, 0, out.rest, out.rests);
-  if (out.has_required()) list_sets(scores, free, 0, wish.size, out.others);
+  out.first = list_sets(scores, free, wish.required, missing);
+  out.rests = list_sets(scores, free, 0, out.rest);
+  if (out.has_required()) out.others = list_sets(scores, free, 0, wish.size);
   out.pairs = pair_scores(scores, wish.available);
   out.free_pairs = pair_scores(scores, free);
   return out;

@@ -45,10 +45,10 @@ int least_cut(const PartitionTask& task, const std::vector<int>& pairs,
 // The searches: the first is for two sets and a rest that is not empty, the
 // second for three sets or more. For nearly all topologies they look at few
 // partitions; where it gets too many they give up and give nothing.
-std::optional<BestPartition> search_two_sets(const PartitionTask& task,
-                                             const BestPartition& good);
-std::optional<BestPartition> search_many_sets(const PartitionTask& task,
-                                              const BestPartition& good);
+std::optional<BestPartition> search_two_sets(PartitionTask task,
+                                             BestPartition good);
+std::optional<BestPartition> search_many_sets(PartitionTask task,
+                                              BestPartition good);
 // Never gives up, and takes some milliseconds at most.
 BestPartition search_all(const PartitionTask& task, const BestPartition& good);
 

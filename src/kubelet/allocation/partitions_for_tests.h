@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <random>
 
@@ -84,7 +85,7 @@ class EveryPartition {
 // Of as many different natures as there are kinds.
 class RandomTopologies {
  public:
-  static constexpr int kKinds = 8;
+  static constexpr int kKinds = 9;
   explicit RandomTopologies(uint32_t seed) : engine_(seed) {}
 
   int number(int from, int to) {
@@ -98,6 +99,12 @@ class RandomTopologies {
     below_switch_ = number(2, 4);
     below_bridge_ = number(2, 8);
     at_node_ = number(3, 16);
+    alone_ = number(0, static_cast<int>(devices));  // or none
+    for (auto& blocks : blocks_) {
+      for (size_t i = 1; i < blocks.size(); ++i) {
+        blocks[i] = blocks[i - 1] + (number(0, 2) == 0 ? 1 : 0);
+      }
+    }
     PairScores out(devices);
     for (size_t i = 0; i < devices; ++i) {
       for (size_t j = 0; j < i; ++j)
@@ -124,6 +131,18 @@ class RandomTopologies {
     return left / at_node_ == right / at_node_ ? 20 : 10;
   }
 
+  // Blocks of any size, which do not fit into each other.
+  int in_blocks(int left, int right) const {
+    if (left == alone_ || right == alone_) return 0;
+    int score = 10;
+    for (const auto& blocks : blocks_) {
+      const bool same = blocks[static_cast<size_t>(left)] ==
+                        blocks[static_cast<size_t>(right)];
+      score += same ? 20 : 0;
+    }
+    return score;
+  }
+
   int pair(int kind, int left, int right) {
     const int pci = tree(left, right);
     switch (kind) {
@@ -141,15 +160,19 @@ class RandomTopologies {
         return pci + (number(0, 9) == 0 ? 100 : 0);
       case 6:
         return pci + (std::abs(left - right) == 1 ? 200 : 0);  // a ring
-      default:
+      case 7:
         return pci + (std::has_single_bit(static_cast<unsigned>(left ^ right))
                           ? 100
                           : 0);  // a cube
+      default:
+        return in_blocks(left, right);
     }
   }
 
   std::mt19937 engine_;
   int below_switch_ = 2, below_bridge_ = 4, at_node_ = 8;
+  int alone_ = 0;
+  std::array<std::array<int, GpuScores::kMostInSets>, 2> blocks_{};
 };
 
 }  // namespace gpuward::kubelet

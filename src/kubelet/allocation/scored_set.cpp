@@ -1,20 +1,41 @@
 #include "kubelet/allocation/scored_set.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace gpuward::kubelet {
 
-void list_sets(const GpuScores& scores, GpuSet open, GpuSet chosen, int missing,
-               std::vector<ScoredSet>& out) {
-  if (missing == 0) return out.push_back({scores.of(chosen), chosen});
+namespace {
+
+// `out` has room for all of them.
+void list(const GpuScores& scores, GpuSet open, GpuSet chosen, int missing,
+          ScoredSet*& out) {
   for (; open != 0; open &= open - 1) {
     const GpuSet device = open & -open;
     if (missing == 1) {
-      out.push_back({scores.of(chosen | device), chosen | device});
+      *out++ = {scores.of(chosen | device), chosen | device};
     } else {
-      list_sets(scores, open ^ device, chosen | device, missing - 1, out);
+      list(scores, open & (open - 1), chosen | device, missing - 1, out);
     }
   }
+}
+
+}  // namespace
+
+int ways_to_choose(int some, int of) {
+  int out = 1;
+  for (int i = 1; i <= some; ++i) out = out * (of - some + i) / i;
+  return out;
+}
+
+std::vector<ScoredSet> list_sets(const GpuScores& scores, GpuSet open,
+                                 GpuSet chosen, int missing) {
+  if (missing == 0) return {{scores.of(chosen), chosen}};
+  const int count = ways_to_choose(missing, std::popcount(open));
+  std::vector<ScoredSet> out(static_cast<size_t>(count));
+  ScoredSet* end = out.data();
+  list(scores, open, chosen, missing, end);
+  return out;
 }
 
 int best_score(const std::vector<ScoredSet>& sets) {

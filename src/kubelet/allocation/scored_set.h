@@ -18,9 +18,12 @@ inline bool is_better(const ScoredSet& left, const ScoredSet& right) {
   return left.set > right.set;
 }
 
-// Appends every set of `chosen` and `missing` devices out of `open`.
-void list_sets(const GpuScores& scores, GpuSet open, GpuSet chosen, int missing,
-               std::vector<ScoredSet>& out);
+// Every set of `chosen` and `missing` devices out of `open`.
+std::vector<ScoredSet> list_sets(const GpuScores& scores, GpuSet open,
+                                 GpuSet chosen, int missing);
+
+// How many sets of `some` devices there are; 0 where `of` is less.
+int ways_to_choose(int some, int of);
 
 // 0 where there is none.
 int best_score(const std::vector<ScoredSet>& sets);

@@ -61,6 +61,8 @@ TEST(Replicas, Distributed) {
                         {{4, 4}, {0, 1, 2, 3}, {}, 2, {0, 2}},
                         // Two are taken of the first: the second catches up.
                         {{4, 4}, {0, 1}, {}, 4, {1, 3}},
+                        // All have two: the one that was picked from least.
+                        {{4, 4}, {4, 5}, {}, 3, {2, 1}},
                         {{4, 4}, {}, {0}, 1, {0, 1}},
                         {{2, 4}, {}, {}, 6, {2, 4}}};
   for (const Case& each : cases) {

@@ -14,14 +14,8 @@ namespace gpuward::kubelet {
 namespace {
 
 // In partitions looked at.
-constexpr int64_t kMostSpent = 100'000;
+constexpr int64_t kMostSpent = 400'000;
 constexpr int64_t kOfSkipping = 20;
-
-int64_t ways_to_choose(int some, int of) {
-  int64_t out = 1;
-  for (int i = 1; i <= some; ++i) out = out * (of - some + i) / i;
-  return out;
-}
 
 // Its best set comes first; the others in no order.
 class Source {
@@ -53,7 +47,7 @@ class Source {
 
 class Search {
  public:
-  Search(const PartitionTask& task, const BestPartition& good);
+  Search(PartitionTask task, BestPartition good);
   std::optional<BestPartition> run();
 
  private:
@@ -62,6 +56,7 @@ class Search {
   Source& next_source();
   void look_at(Source& source, const ScoredSet& set);
   void divide(GpuSet from, GpuSet chosen, int missing);
+  void try_each(GpuSet from, GpuSet chosen);
   void consider(int total, GpuSet one, GpuSet other);
 
   PartitionTask task_;
@@ -71,13 +66,13 @@ class Search {
   BestPartition best_;
 };
 
-Search::Search(const PartitionTask& task, const BestPartition& good)
-    : task_(task),
+Search::Search(PartitionTask task, BestPartition good)
+    : task_(std::move(task)),
       first_(task_.first, least_cut(task_, task_.free_pairs, 1),
              ways_to_choose(task_.rest, task_.wish.size + task_.rest)),
       other_(task_.others, least_cut(task_, task_.pairs, 1), first_.ways),
       rest_(task_.rests, 0,
-            ways_to_choose(task_.wish.size, 2 * task_.wish.size)),
+            ways_to_choose(task_.wish.size - 1, 2 * task_.wish.size - 1)),
       best_(good) {}
 
 // Whether a partition with that total cannot be preferred to the best one,
@@ -112,21 +107,29 @@ void Search::look_at(Source& source, const ScoredSet& set) {
   }
   source.spent += source.ways;
   const GpuSet free = open_ & ~task_.wish.required;
-  const int chosen = &source == &rest_ ? task_.wish.size : task_.rest;
-  divide(free, 0, chosen);
+  if (&source != &rest_) return divide(free, 0, task_.rest);
+  // Of two sets without required devices one has the first device.
+  const GpuSet chosen = task_.has_required() ? 0 : std::bit_floor(open_);
+  divide(free ^ chosen, chosen, task_.wish.size - std::popcount(chosen));
+}
+
+// Nearly all time is spent here: what does not change is held in registers.
+void Search::try_each(GpuSet from, GpuSet chosen) {
+  const GpuScores& scores = task_.scores;
+  const GpuSet open = open_;
+  const int least = best_.total - given_.score;
+  for (; from != 0; from &= from - 1) {
+    const GpuSet with = chosen | (from & -from);
+    const int total = scores.of(with) + scores.of(open ^ with);
+    if (total >= least) consider(given_.score + total, with, open ^ with);
+  }
 }
 
 // `chosen` and `missing` more out of `from`, against all others that are open.
 void Search::divide(GpuSet from, GpuSet chosen, int missing) {
+  if (missing == 1) return try_each(from, chosen);
   for (; from != 0; from &= from - 1) {
-    const GpuSet with = chosen | (from & -from);
-    if (missing > 1) {
-      divide(from & (from - 1), with, missing - 1);
-      continue;
-    }
-    const int total =
-        given_.score + task_.score(with) + task_.score(open_ ^ with);
-    if (total >= best_.total) consider(total, with, open_ ^ with);
+    divide(from & (from - 1), chosen | (from & -from), missing - 1);
   }
 }
 
@@ -157,9 +160,9 @@ std::optional<BestPartition> Search::run() {
 
 }  // namespace
 
-std::optional<BestPartition> search_two_sets(const PartitionTask& task,
-                                             const BestPartition& good) {
-  return Search(task, good).run();
+std::optional<BestPartition> search_two_sets(PartitionTask task,
+                                             BestPartition good) {
+  return Search(std::move(task), good).run();
 }
 
 }  // namespace gpuward::kubelet

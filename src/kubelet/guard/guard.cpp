@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,10 @@ namespace {
 constexpr std::string_view kCheckpoint = "kubelet_internal_checkpoint";
 // What changes within it is written once.
 constexpr Millis kSavePause = 200ms;
+// What a guard that was away so long had saved counts no more; while it runs it
+// says so more often.
+constexpr Millis kForgotten = 5min;
+constexpr Millis kSaveAgain = 1min;
 constexpr size_t kLongestName = 253 + 1 + 63;  // prefix/name, as Kubernetes'
 
 Result<void> make_directory(const std::string& path) {
@@ -34,6 +39,16 @@ std::string text_of(const std::string& path) {
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// Very old where it cannot be told.
+Millis age_of(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return Millis::max();
+  const Wall written{std::chrono::duration_cast<Millis>(
+      std::chrono::seconds(found.st_mtim.tv_sec) +
+      std::chrono::nanoseconds(found.st_mtim.tv_nsec))};
+  return wall_now() - written;
 }
 
 // The kubelet joins the endpoint to its directory as it is. A name is all that
@@ -103,8 +118,12 @@ Guard::~Guard() {
   save();
 }
 
+// What lay longer than the grace is forgotten: by now the plugin may serve the
+// kubelet without us, and our list, all Unhealthy, would take its place.
 void Guard::recall() {
-  const std::string text = text_of(settings_.state_dir + "/registrations.json");
+  const std::string path = settings_.state_dir + "/registrations.json";
+  if (age_of(path) > std::max(settings_.plugin_grace, kForgotten)) return;
+  const std::string text = text_of(path);
   if (text.empty()) return;
   const auto saved = saved_from_text(text);
   if (!saved) return log_.event("state-unreadable", {}, saved.error().text);
@@ -117,6 +136,7 @@ void Guard::recall() {
 void Guard::look() {
   for (const auto& [resource, ward] : wards_) ward->look();
   copy_checkpoint();
+  if (BootClock::now() - saved_at_ > kSaveAgain) changed();
 }
 
 // Some plugins and tools read the kubelet's checkpoint beside its socket. A
@@ -206,8 +226,11 @@ void Guard::save() {
     if (auto one = ward->saved()) saved.push_back(std::move(*one));
     resources.set(resource, ward->status());
   }
-  if (std::string text = to_text(saved); text != saved_text_) {
+  const Boot now = BootClock::now();
+  if (std::string text = to_text(saved);
+      text != saved_text_ || now - saved_at_ > kSaveAgain) {
     saved_text_ = text;
+    saved_at_ = now;
     files_.replace(settings_.state_dir + "/registrations.json",
                    std::move(text));
   }

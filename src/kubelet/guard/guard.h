@@ -47,6 +47,7 @@ class Guard {
   std::unique_ptr<SocketWatch> plugin_watch_;
   std::string checkpoint_seen_;
   std::string saved_text_;
+  Boot saved_at_{};
   int save_timer_;
   bool save_is_due_ = false;
 };

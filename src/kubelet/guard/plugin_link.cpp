@@ -41,9 +41,9 @@ PluginLink::~PluginLink() {
   }
 }
 
-void PluginLink::call(std::string_view method, std::string request,
+void PluginLink::call(std::string_view method, const std::string& request,
                       Millis deadline, RpcClient::Done done) {
-  client_->call(method, std::move(request), deadline, std::move(done));
+  client_->call(method, request, deadline, std::move(done));
 }
 
 void PluginLink::connect() {

@@ -43,8 +43,8 @@ class PluginLink {
   PluginLink& operator=(const PluginLink&) = delete;
 
   // As RpcClient::call.
-  void call(std::string_view method, std::string request, Millis deadline,
-            RpcClient::Done done);
+  void call(std::string_view method, const std::string& request,
+            Millis deadline, RpcClient::Done done);
   bool is_silent() const { return is_silent_; }
 
  private:

@@ -53,8 +53,8 @@ Ward::Ward(Context context, std::string resource)
            .resource = resource_},
           {.called =
                [this](CallId call, std::string_view method,
-                      std::string request) {
-                 called(call, method, std::move(request));
+                      const std::string& request) {
+                 called(call, method, request);
                },
            .left = [this](CallId call) { left(call); }}),
       gone_since_(BootClock::now()),
@@ -120,7 +120,9 @@ void Ward::recall(const SavedResource& saved) {
 
 void Ward::adopt(std::string options) {
   options_ = std::move(options);
-  kubelet_.offer(registration_, options_);
+  // Which socket the plugin has is no matter of the kubelet's.
+  kubelet_.offer(with_endpoint(registration_, "").value_or(registration_),
+                 options_);
   context_.changed();
 }
 
@@ -190,6 +192,7 @@ bool Ward::is_reachable() const {
 }
 
 std::string Ward::state_in_words() const {
+  if (kubelet_.is_displaced()) return "elsewhere";
   if (is_expired_) return "gone";
   if (!link_ || !has_list_) return "away";
   if (link_->is_silent()) return "silent";
@@ -206,6 +209,7 @@ std::string Ward::why_not_asked() const {
 }
 
 void Ward::publish() {
+  kubelet_.set_away(!has_list_);
   if (is_expired_) {
     kubelet_.publish("");
   } else if (is_reachable() && !allocate_.is_open()) {
@@ -231,7 +235,9 @@ void Ward::look() {
 }
 
 std::optional<SavedResource> Ward::saved() const {
-  if (registration_.empty() || is_expired_) return std::nullopt;
+  if (registration_.empty() || is_expired_ || kubelet_.is_displaced()) {
+    return std::nullopt;
+  }
   return SavedResource{resource_, endpoint_, registration_, options_, devices_};
 }
 
@@ -273,11 +279,12 @@ Circuit* Ward::circuit_of(std::string_view method) {
   return method == method::kAllocate ? &allocate_ : nullptr;
 }
 
-void Ward::called(CallId call, std::string_view method, std::string request) {
+void Ward::called(CallId call, std::string_view method,
+                  const std::string& request) {
   if (method == method::kPreferred) last_preferred_ = request;
   const Circuit* circuit = circuit_of(method);
   const bool may_pass = is_reachable() && (!circuit || !circuit->is_open());
-  if (may_pass) return forward(call, method, std::move(request));
+  if (may_pass) return forward(call, method, request);
   answer_for(call, method,
              {.code = RpcStatus::unavailable,
               .text = fmt::format("gpuward guard: the device plugin of {} {}",
@@ -285,7 +292,8 @@ void Ward::called(CallId call, std::string_view method, std::string request) {
              {}, devices_in(method, request));
 }
 
-void Ward::forward(CallId call, std::string_view method, std::string request) {
+void Ward::forward(CallId call, std::string_view method,
+                   const std::string& request) {
   const uint64_t key = ++last_key_;
   OpenCall& open = open_[key];
   open = {.kubelet = call,

@@ -57,7 +57,8 @@ class Ward {
   // Something changed in the kubelet's directory, or a second has passed.
   void look();
 
-  // Nothing once the plugin has been gone for longer than its grace.
+  // Nothing once the plugin has been gone for longer than its grace, or serves
+  // the kubelet by itself.
   std::optional<SavedResource> saved() const;
   Json status() const;
 
@@ -89,9 +90,10 @@ class Ward {
   void adopt(std::string options);
   void drop_open_calls(const std::string& why);
 
-  void called(CallId call, std::string_view method, std::string request);
+  void called(CallId call, std::string_view method, const std::string& request);
   void left(CallId call);
-  void forward(CallId call, std::string_view method, std::string request);
+  void forward(CallId call, std::string_view method,
+               const std::string& request);
   void ask_again();
   void late(uint64_t key);
   void finished(uint64_t key, const RpcClient::Answer& answer);

@@ -86,6 +86,7 @@ TEST(Allocate, A5_one_replica_at_a_time) {
             "invalid request: maximum request size for shared resources is 1; "
             "found 2");
   node.give({"GPU-1::2"});
+  node.give({"GPU-1::2", "GPU-1::2"});
   Node whole(2);
   whole.settings.sharing.one_at_a_time = true;
   whole.give({"GPU-0", "GPU-1"});

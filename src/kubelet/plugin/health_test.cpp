@@ -57,6 +57,24 @@ TEST(Health, WhatWasUnhealthyBeforeARestartIsNotWellByOneRound) {
   EXPECT_EQ(restarted.health(), "11");
 }
 
+// Neither is a hang of a moment at the start one.
+TEST(Health, WhatWasNotJudgedYetIsWellWithTheFirstRound) {
+  Node node = healthy_node();
+  Node restarted;
+  restarted.inventory = node.inventory;
+  restarted.see(hung(restarted.wall(), restarted.wall() - 15s));
+  ASSERT_EQ(restarted.health(), "00");
+  const auto saved =
+      saved_state_from(to_text(restarted.inventory, restarted.state));
+  restarted.wait(5s);
+  restarted.see_round();
+  EXPECT_EQ(restarted.health(), "11");
+  Node again;
+  again.state = saved->health;
+  again.see_round();
+  EXPECT_EQ(again.health(), "11");
+}
+
 TEST(Health, P4_nothing_changes_where_nothing_happens) {
   Node node = healthy_node();
   Resource resource{.name = "nvidia.com/gpu"};
@@ -126,6 +144,23 @@ TEST(Health, H3_a_call_that_is_slow_for_long_is_a_hang) {
   EXPECT_EQ(node.health(), "11");
   node.stay_for(5s);
   EXPECT_EQ(node.health(), "10");
+  // A handle has 60 s; then a second probe is sent for the others.
+  node.stay_for(30s);
+  EXPECT_EQ(node.health(), "10");
+}
+
+TEST(Health, H3_a_hang_ends_when_something_answers_not_when_a_round_begins) {
+  Node node = healthy_node();
+  node.wait(15s);
+  node.see(hung(node.wall(), node.wall() - 15s));
+  ASSERT_EQ(node.health(), "11");
+  for (int i = 0; i < 3; ++i) {
+    node.wait(5s);
+    Snapshot slow = hung(node.wall(), node.wall() - 1s);
+    slow.probes[0].state = Probe::State::slow;
+    node.see(slow);
+  }
+  EXPECT_EQ(node.health(), "00");
 }
 
 TEST(Health, ARoundThatIsSlowAndMovesIsNoHang) {

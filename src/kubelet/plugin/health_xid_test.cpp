@@ -57,6 +57,7 @@ TEST(Health, H3_a_passing_xid_ends_with_rounds_that_answer) {
 
 TEST(Health, APassingXidOfLongAgoIsNoReasonAtTheStart) {
   Node node;
+  node.inventory = healthy_node().inventory;
   node.xid(0, 37);
   node.wait(1h);
   Snapshot slow = hung(node.wall(), node.wall(), 0, "x");

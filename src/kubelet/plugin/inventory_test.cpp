@@ -150,6 +150,19 @@ TEST(Inventory, I4_a_mig_change_shows_at_once) {
   got = update(known, answered(kStart + 1s, 1), {});
   EXPECT_TRUE(got.inventory.gpus[0].mig.empty());
   EXPECT_EQ(got.inventory.gpus[0].mig_on, false);
+  Snapshot off = answered(kStart + 1s, 1);
+  off.gpus[0].mig.status = reading_error(999, "UNKNOWN", kStart);
+  EXPECT_TRUE(update(known, off, {}).inventory.gpus[0].mig.empty());
+}
+
+TEST(Inventory, WhoDoesNotAnswerKeepsItsIndex) {
+  const Inventory known = first(2);
+  Snapshot moved = answered(kStart + 1s, 2);
+  moved.gpus = {lost_frame(1, kStart), frame(0, kStart)};
+  moved.gpus[0].index = 0;
+  moved.gpus[1].index = 1;
+  const Inventory got = update(known, moved, {}).inventory;
+  for (const KnownGpu& gpu : got.gpus) EXPECT_EQ(gpu.index, 1) << gpu.uuid;
 }
 
 TEST(Inventory, MigThatCannotBeReadStaysAsItWas) {

@@ -157,6 +157,18 @@ TEST(Resources, I3_shared_names_end_in_shared) {
             1u);
 }
 
+TEST(Resources, I3_replicas_share_the_problem_of_their_devices) {
+  Settings settings =
+      shared(Sharing::Kind::time_slicing, "nvidia.com/gpu", true);
+  settings.mig_strategy = MigStrategy::single;
+  const auto got = resources_of(
+      inventory_of({mig_frame(0, kStart, {"1g.12gb"}), frame(1, kStart)}),
+      settings);
+  ASSERT_EQ(got.list.size(), 1u);
+  EXPECT_EQ(got.list[0].devices.size(), 6u);
+  EXPECT_NE(got.list[0].problem, "");
+}
+
 TEST(Resources, MpsIsOfWholeGpusAlone) {
   Settings settings = shared(Sharing::Kind::mps, "nvidia.com/gpu", false);
   auto got = resources_of(inventory_of({frame(0, kStart)}), settings);
@@ -187,6 +199,11 @@ TEST(Resources, P3_ids_are_unique_and_63_characters_at_most) {
                                 with(MigStrategy::none));
   EXPECT_EQ(shown(got), Lines{"nvidia.com/gpu: GPU-1"});
   EXPECT_EQ(got.notes.size(), 1u);
+  Inventory twins = inventory_of({mig_frame(0, kStart, {"1g.12gb"})});
+  twins.gpus.push_back(twins.gpus[0]);
+  const auto once = resources_of(twins, with(MigStrategy::mixed));
+  EXPECT_EQ(shown(once), Lines{"nvidia.com/mig-1g.12gb: MIG-0-0"});
+  EXPECT_EQ(once.notes.size(), 1u);
 }
 
 TEST(Resources, UnknownNodesAreNone) {

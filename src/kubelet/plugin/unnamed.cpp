@@ -9,9 +9,8 @@ namespace {
 
 KnownGpu unnamed(const std::string& address, const BusPlace& place) {
   // Whether it is divided by MIG cannot be known: it counts as a whole one.
-  KnownGpu gpu{.uuid = std::string(kUnnamed) + address,
-               .pci = address,
-               .mig_on = false};
+  KnownGpu gpu{
+      .uuid = std::string(kUnnamed) + address, .pci = address, .mig_on = false};
   gpu.bus_path = place.path;
   if (place.numa_node >= 0) gpu.numa_node = place.numa_node;
   return gpu;

@@ -67,7 +67,7 @@ void CallLog::call(const Call& call) {
   line.set("ms", in_ms(call.took));
   if (!call.text.empty()) line.set("text", call.text);
   for (const auto& [key, value] : call.more.as_object()) line.set(key, value);
-  write(std::move(line));
+  write(line);
 }
 
 void CallLog::event(std::string_view what, std::string_view resource,
@@ -76,10 +76,10 @@ void CallLog::event(std::string_view what, std::string_view resource,
   line.set("event", what);
   if (!resource.empty()) line.set("resource", resource);
   if (!text.empty()) line.set("text", text);
-  write(std::move(line));
+  write(line);
 }
 
-void CallLog::write(Json line) {
+void CallLog::write(const Json& line) {
   Json out = Json::object();
   out.set("time", to_iso(wall_now()));
   out.set("role", role_);

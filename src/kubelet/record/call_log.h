@@ -53,7 +53,7 @@ class CallLog {
   int64_t dropped_lines() const { return dropped_; }
 
  private:
-  void write(Json line);
+  void write(const Json& line);
 
   std::string role_;
   std::map<std::string, std::map<std::string, Counts>> counts_;

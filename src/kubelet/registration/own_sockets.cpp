@@ -32,7 +32,7 @@ std::vector<std::string> names_in(const std::string& directory) {
   return out;
 }
 
-bool is_dead(const std::string& path) {
+bool refuses(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
@@ -45,6 +45,10 @@ bool is_dead(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_dead_socket(const std::string& path) {
+  return socket_at(path) && refuses(path);
+}
 
 std::string socket_stem(std::string_view role, std::string_view resource) {
   std::string name(resource);
@@ -74,7 +78,7 @@ void remove_dead_sockets(const std::string& directory,
   for (const std::string& name : names_in(directory)) {
     const std::string path = directory + "/" + name;
     if (name.starts_with(stem + "-") && name.ends_with(".sock") &&
-        socket_at(path) && is_dead(path)) {
+        is_dead_socket(path)) {
       ::unlink(path.c_str());
     }
   }

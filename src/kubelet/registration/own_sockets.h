@@ -15,6 +15,9 @@ std::string socket_stem(std::string_view role, std::string_view resource);
 // the new one of an upgrade, each has its own.
 std::string new_socket_name(const std::string& stem);
 
+// Whether a socket lies at `path` that nobody listens on any more.
+bool is_dead_socket(const std::string& path);
+
 // Removes the sockets STEM-….sock on which nobody listens any more.
 void remove_dead_sockets(const std::string& directory, const std::string& stem);
 

@@ -17,6 +17,9 @@ constexpr Millis kFirstPause = 100ms;
 constexpr Millis kLongestPause = 10s;
 // A registration is followed by ListAndWatch at once; one that is not was lost.
 constexpr Millis kStreamIsDue = 10s;
+// A kubelet that ended is gone by then: until that is clear nobody is taken for
+// displaced.
+constexpr Millis kClear = 2s;
 // A stream that held so long was a success.
 constexpr Millis kLasting = 60s;
 
@@ -120,6 +123,8 @@ void Registrant::left(CallId call) {
              "the kubelet ended the list of devices; registering again");
   if (BootClock::now() - registered_at_ > kLasting) tries_ = 0;
   forget_registration();
+  lost_ = served_by_;
+  lost_at_ = BootClock::now();
   next_try_ = BootClock::now() + pause_after(tries_);
   try_again();
 }
@@ -145,12 +150,37 @@ void Registrant::look() {
     tries_ = 0;
     next_try_ = BootClock::now();
   }
-  if (!kubelet || kubelet_ || is_known()) return;
+  // A kubelet that is to call us back cannot, where our socket is gone.
+  if (kubelet_ && !is_serving()) forget_registration();
+  if (!kubelet || kubelet_ || is_known() || must_give_way(*kubelet)) return;
   if (BootClock::now() < next_try_) return try_again();
   ++tries_;
   next_try_ = BootClock::now() + pause_after(tries_);
   if (is_serving() || serve_anew()) register_now();
   try_again();
+}
+
+void Registrant::set_away(bool is_away) {
+  is_away_ = is_away;
+  if (is_away || !is_displaced_) return;
+  is_displaced_ = false;
+  lost_.reset();
+  look();
+}
+
+// The kubelet ends a stream when it ends itself, and when another plugin
+// registered the same resource; in the second case it listens on.
+bool Registrant::must_give_way(const SocketIdentity& kubelet) {
+  if (is_displaced_) return true;
+  if (!is_away_ || lost_ != kubelet) return false;
+  if (is_dead_socket(settings_.kubelet_socket)) return true;  // for a new one
+  if (BootClock::now() - lost_at_ < kClear) return true;
+  is_displaced_ = true;
+  close_server();
+  log_.event("displaced", settings_.resource,
+             "the kubelet has turned to another plugin for this resource, and "
+             "ours is away: it is left to it");
+  return true;
 }
 
 bool Registrant::is_serving() const {
@@ -172,6 +202,7 @@ void Registrant::register_now() {
                       (client ? request.error() : client.error()).text);
   }
   registered_with_kubelet_ = false;
+  served_by_ = seen_kubelet_;
   kubelet_ = std::move(*client);
   kubelet_->call(
       method::kRegister, *request, kRegisterDeadline,

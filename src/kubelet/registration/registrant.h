@@ -56,6 +56,14 @@ class Registrant {
   void answer(CallId call, std::string bytes);
   void refuse(CallId call, RpcStatus status);
 
+  // Whether what is published is only kept in somebody's place, who is away. An
+  // own registration is then worth less than another's: where a kubelet that
+  // runs on has turned to another plugin for this resource, it is left to it,
+  // until somebody is back.
+  void set_away(bool is_away);
+  // Another plugin serves this resource.
+  bool is_displaced() const { return is_displaced_; }
+
   // Something changed in the kubelet's directory (SocketWatch).
   void look();
 
@@ -73,6 +81,7 @@ class Registrant {
   void registered(const RpcStatus& status);
   void forget_registration();
   void try_again();
+  bool must_give_way(const SocketIdentity& kubelet);
 
   Loop& loop_;
   CallLog& log_;
@@ -95,6 +104,12 @@ class Registrant {
   std::unique_ptr<RpcClient> kubelet_;  // while a registration is under way
   std::optional<SocketIdentity> seen_kubelet_;
   bool registered_with_kubelet_ = false;
+  bool is_away_ = false;
+  bool is_displaced_ = false;
+  std::optional<SocketIdentity> served_by_;  // that was registered with last
+  // The kubelet that ended our last stream, and when.
+  std::optional<SocketIdentity> lost_;
+  Boot lost_at_{};
   Boot registered_at_{};
   Boot next_try_{};
   int tries_ = 0;

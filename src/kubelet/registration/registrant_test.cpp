@@ -34,6 +34,7 @@ class Kubelet {
   std::vector<std::string> devices;
   std::function<void()> changed = [] {};
   bool refuses = false;
+  bool forgets = false;  // deletes the socket, and never answers
   RpcClient::CallId stream = 0;
   std::unique_ptr<RpcClient> plugin;
 
@@ -45,6 +46,10 @@ class Kubelet {
     if (refuses) {
       server_->refuse(call, {.code = RpcStatus::unavailable, .text = "no"});
       return changed();
+    }
+    if (std::exchange(forgets, false)) {
+      std::filesystem::remove(directory_ + "/" + registration->endpoint);
+      return;
     }
     auto client =
         RpcClient::open(loop_, directory_ + "/" + registration->endpoint);
@@ -181,6 +186,41 @@ TEST_F(Registered, P5_AStreamThatTheKubeletEndsIsFollowedByANewRegistration) {
   EXPECT_EQ(kubelet_->registrations.size(), 2U);
 }
 
+TEST_F(Registered, WhoIsAwayGivesWayToAnotherPluginOfTheSameKubelet) {
+  start_kubelet();
+  std::function<void()> poll = [this, &poll] {
+    if (registrant_->is_displaced()) {
+      EXPECT_EQ(kubelet_->registrations.size(), 1U);
+      registrant_->set_away(false);
+    }
+    (void)loop_->at(2, BootClock::now() + 20ms, poll);
+  };
+  poll();
+  run_until([this] {
+    if (kubelet_->devices.size() == 1) {
+      registrant_->set_away(true);
+      kubelet_->plugin->cancel(kubelet_->stream);  // as for another's sake
+    }
+    return kubelet_->devices.size() == 2;
+  });
+  EXPECT_EQ(kubelet_->registrations.size(), 2U);
+  EXPECT_FALSE(registrant_->is_displaced());
+}
+
+TEST_F(Registered, WhoIsAwayIsStillKnownToAKubeletThatStartsAnew) {
+  start_kubelet();
+  bool was_restarted = false;
+  run_until([&] {
+    if (kubelet_->devices.empty()) return false;
+    if (std::exchange(was_restarted, true)) return true;
+    registrant_->set_away(true);
+    // File systems tell times apart by 4 ms: no kubelet is as quick as that.
+    (void)loop_->at(2, BootClock::now() + 50ms, [this] { start_kubelet(); });
+    return false;
+  });
+  EXPECT_FALSE(registrant_->is_displaced());
+}
+
 TEST_F(Registered, P6_ARefusedRegistrationIsTriedAgain) {
   start_kubelet();
   kubelet_->refuses = true;
@@ -189,6 +229,16 @@ TEST_F(Registered, P6_ARefusedRegistrationIsTriedAgain) {
     return !kubelet_->devices.empty();
   });
   EXPECT_EQ(kubelet_->registrations.size(), 4U);
+}
+
+TEST_F(Registered, P6_ASocketThatGoesDuringTheRegistrationIsMadeAnewAtOnce) {
+  start_kubelet();
+  kubelet_->forgets = true;
+  const Boot began = BootClock::now();
+  run_until([this] { return !kubelet_->devices.empty(); });
+  EXPECT_EQ(kubelet_->registrations.size(), 2U);
+  constexpr Millis kBeforeTheDeadline = 8s;
+  EXPECT_LT(BootClock::now() - began, kBeforeTheDeadline);
 }
 
 TEST_F(Registered, OtherOptionsAreRegisteredAnew) {

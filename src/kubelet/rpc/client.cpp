@@ -54,7 +54,7 @@ struct RpcClient::State {
   class Stream
       : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
    public:
-    Stream(State& state, CallId id, std::string request, Watch watch)
+    Stream(State& state, CallId id, const std::string& request, Watch watch)
         : watch_(std::move(watch)),
           state_(state),
           id_(id),
@@ -176,8 +176,9 @@ RpcClient::~RpcClient() {
   state_->outstanding.wait_for_none();
 }
 
-RpcClient::CallId RpcClient::call(std::string_view method, std::string request,
-                                  Millis deadline, Done done) {
+RpcClient::CallId RpcClient::call(std::string_view method,
+                                  const std::string& request, Millis deadline,
+                                  Done done) {
   State& state = *state_;
   const CallId id = ++state.last;
   auto& call = *(state.calls[id] = std::make_unique<UnaryCall>());
@@ -195,12 +196,12 @@ RpcClient::CallId RpcClient::call(std::string_view method, std::string request,
   return id;
 }
 
-RpcClient::CallId RpcClient::watch(std::string_view method, std::string request,
-                                   Watch watch) {
+RpcClient::CallId RpcClient::watch(std::string_view method,
+                                   const std::string& request, Watch watch) {
   State& state = *state_;
   const CallId id = ++state.last;
   auto& stream = *(state.streams[id] = std::make_unique<State::Stream>(
-                       state, id, std::move(request), std::move(watch)));
+                       state, id, request, std::move(watch)));
   state.outstanding.add();
   stream.begin(method);
   return id;

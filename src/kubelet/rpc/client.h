@@ -34,15 +34,16 @@ class RpcClient {
   // UNAVAILABLE at once; one that takes longer than `deadline`,
   // DEADLINE_EXCEEDED.
   using Done = std::function<void(Answer)>;
-  CallId call(std::string_view method, std::string request, Millis deadline,
-              Done done);
+  CallId call(std::string_view method, const std::string& request,
+              Millis deadline, Done done);
 
   struct Watch {
     std::function<void(std::string)> message;
     std::function<void(RpcStatus)> ended;  // once, the last
   };
   // A stream of answers to one request, without end.
-  CallId watch(std::string_view method, std::string request, Watch watch);
+  CallId watch(std::string_view method, const std::string& request,
+               Watch watch);
 
   // Its `done` or `ended` still comes (CANCELLED), unless it is over.
   void cancel(CallId call);

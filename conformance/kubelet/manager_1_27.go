@@ -1,0 +1,74 @@
+//go:build kubelet_1_27
+
+package main
+
+import (
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	pluginapi "k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1"
+	"k8s.io/kubernetes/pkg/kubelet/cm/containermap"
+	"k8s.io/kubernetes/pkg/kubelet/cm/devicemanager"
+	"k8s.io/kubernetes/pkg/kubelet/cm/topologymanager"
+	"k8s.io/kubernetes/pkg/kubelet/config"
+	"k8s.io/kubernetes/pkg/kubelet/lifecycle"
+)
+
+// managers are a kubelet's device manager, and the topology manager that asks
+// it when a pod is admitted.
+type managers struct {
+	device   *devicemanager.ManagerImpl
+	topology topologymanager.Manager
+}
+
+func newManagers() (*managers, error) {
+	nodes, err := numaNodes(devicemanager.NewManagerImpl)
+	if err != nil {
+		return nil, err
+	}
+	topology, err := topologymanager.NewManager(
+		nodes, topologymanager.PolicyBestEffort, "container", nil)
+	if err != nil {
+		return nil, err
+	}
+	device, err := devicemanager.NewManagerImpl(nodes, topology)
+	if err != nil {
+		return nil, err
+	}
+	topology.AddHintProvider(device)
+	return &managers{device, topology}, nil
+}
+
+func numaNodes[Node any](_ func([]Node, topologymanager.Store) (
+	*devicemanager.ManagerImpl, error)) ([]Node, error) {
+	return twoNodes[Node]()
+}
+
+func (m *managers) start(active func() []*v1.Pod, ready config.SourcesReady) error {
+	return m.device.Start(active, ready, containermap.NewContainerMap(),
+		sets.NewString())
+}
+
+func (m *managers) stop() error { return m.device.Stop() }
+
+func (m *managers) admit(pod *v1.Pod) lifecycle.PodAdmitResult {
+	return m.topology.Admit(&lifecycle.PodAdmitAttributes{Pod: pod})
+}
+
+func (m *managers) runOptions(pod *v1.Pod, container *v1.Container) (
+	*devicemanager.DeviceRunContainerOptions, error) {
+	return m.device.GetDeviceRunContainerOptions(pod, container)
+}
+
+func (m *managers) capacity() (capacity, allocatable v1.ResourceList) {
+	capacity, allocatable, _ = m.device.GetCapacity()
+	return capacity, allocatable
+}
+
+// What the generated messages of this version name in their own way.
+
+func idsOf(request *pluginapi.ContainerAllocateRequest) []string {
+	return request.DevicesIDs
+}
+
+// A kubelet of this version knows of none.
+func setCDI(*pluginapi.ContainerAllocateResponse, string) {}

@@ -1,0 +1,314 @@
+"""What `gpuward device-plugin` offers, hands out and takes for healthy: of A,
+I and H what needs processes. What is pure of them is tested beside the code.
+"""
+import re
+import time
+
+import protobuf
+from plugin_stand import (BAD_SOON, BIG, FIRST, GOOD_SOON, GPU, HANGS, SECOND,
+                          allocate, ask, devices, mig, own_node, ready)
+from stand import FACTOR, check, equal, wait_until
+
+
+def preferred(stand):
+    kubelet, _, _ = ready(stand, scenario="healthy-8xh100")
+    ids = sorted(devices(kubelet))
+    wishes = [(ids, [], 4), (ids[:3], [ids[1]], 2), (ids[:2], [], 5), ([], [], 1),
+              (["no-such-device", ids[0]], [], 1)]
+    seen = ask(kubelet, "GetPreferredAllocation",
+               protobuf.preferred_request(*wishes))
+    equal(seen["code"], 0, f"code of {seen}")
+    answers = protobuf.preferred_answer(seen["response"])
+    equal(len(answers), len(wishes), "answers")
+    for (available, include, size), answer in zip(wishes, answers):
+        check(set(answer) <= set(available), f"not available: {answer}")
+        if size <= len(available):
+            equal(len(set(answer)), size, "devices")
+            check(set(include) <= set(answer), f"{include} not in {answer}")
+
+
+def lost_gpu(stand):
+    """One of eight is lost: the others go on, with preference."""
+    stand.node("h100-gpu-lost")
+    stand.agent()
+    kubelet = stand.kubelet()
+    stand.device_plugin()
+    kubelet.wait(GPU, "healthy=7", 15)
+    for pod, count in (("a", 2), ("b", 4), ("c", 1)):
+        kubelet.admitted(pod, GPU, str(count))
+    calls = kubelet.ask("calls")["GetPreferredAllocation"]
+    equal((calls["count"], calls["errors"]), (3, 0), "GetPreferredAllocation")
+    kubelet.sound()
+
+
+SHARED = """version: v1
+sharing:
+  timeSlicing:
+    renameByDefault: true
+    failRequestsGreaterThanOne: true
+    resources: [{name: nvidia.com/gpu, replicas: 4}]
+"""
+
+
+def replicas(stand):
+    """A4, A5, I3: names, ids, spread over GPUs, no more than one."""
+    own_node(stand)
+    config = stand.folder / "config.yaml"
+    config.write_text(SHARED)
+    shared = GPU + ".shared"
+    kubelet, _, _ = ready(stand, "--config-file", str(config), scenario=None,
+                          resource=shared)
+    equal(sorted(devices(kubelet, shared)),
+          sorted(f"{gpu}::{n}" for gpu in (FIRST, SECOND) for n in range(4)),
+          "ids")
+    held = [kubelet.admitted(f"p{n}", shared, "1")["devices"][shared][0]
+            for n in range(4)]
+    equal(sorted(one.partition("::")[0] for one in held),
+          sorted([FIRST, SECOND] * 2), "spread")
+    seen = kubelet.admitted("q", shared, "1")["allocations"][0]["envs"]
+    check("::" not in seen["NVIDIA_VISIBLE_DEVICES"], str(seen))
+    error = kubelet.refused("r", shared, "2")["error"]
+    check("maximum request size for shared resources is 1" in error, error)
+
+
+def wrong_requests(stand):
+    kubelet, _, _ = ready(stand)
+    seen = ask(kubelet, "Allocate",
+               protobuf.allocate_request(["GPU-no-such-device"]))
+    check(seen["code"] != 0 and "GPU-no-such-device" in seen["text"], str(seen))
+    one, two = sorted(devices(kubelet))[:2]
+    answers = allocate(kubelet, [one, one], [two])
+    equal([a["envs"]["NVIDIA_VISIBLE_DEVICES"] for a in answers], [one, two],
+          "devices, named twice, of two containers")
+    again = allocate(kubelet, [one, one], [two])
+    equal(again, answers, "the same asked again (A8)")
+
+
+def strategies(stand):
+    """A6: what containers are given, by each strategy."""
+    own_node(stand)
+    config = stand.folder / "config.yaml"
+    config.write_text("version: v1\nflags:\n  plugin:\n"
+                      "    deviceListStrategy: [volume-mounts]\n")
+    kubelet, agent, plugin = ready(stand, scenario=None)
+    [seen] = allocate(kubelet, [FIRST])
+    equal(seen, {"envs": {"NVIDIA_VISIBLE_DEVICES": FIRST}, "mounts": [],
+                 "nodes": [], "annotations": {}, "cdi": []}, "envvar")
+
+    def with_options(*options, **variables):
+        nonlocal plugin
+        plugin.end()
+        count = kubelet.resource(GPU)["registrations"]
+        plugin = stand.device_plugin(*options, **variables)
+        kubelet.wait(GPU, f"registrations>={count + 1} stream=open healthy=2",
+                     15)
+        return allocate(kubelet, [FIRST])[0]
+    seen = with_options("--pass-device-specs", DEVICE_ID_STRATEGY="index")
+    equal(seen["envs"], {"NVIDIA_VISIBLE_DEVICES": "0"}, "by index")
+    check({"/dev/nvidia0"} <= {inside for inside, _ in seen["nodes"]} and
+          "/dev/nvidia1" not in {inside for inside, _ in seen["nodes"]},
+          f"nodes: {seen['nodes']}")
+    seen = with_options("--config-file", str(config))
+    folder = "/var/run/nvidia-container-devices"
+    equal(seen["envs"], {"NVIDIA_VISIBLE_DEVICES": folder}, "volume-mounts")
+    equal(seen["mounts"], [(f"{folder}/{FIRST}", "/dev/null")], "mounts")
+    check(agent.alive(), "the agent has ended")
+
+
+def unhealthy_refused(stand):
+    kubelet, _, _ = ready(stand, scenario="healthy-8xh100")
+    before = devices(kubelet)
+    stand.inject("lose-gpu=3", "xid=79", "gpu=3")
+    kubelet.wait(GPU, "healthy=7 unhealthy=1", BAD_SOON)
+    [bad] = [one for one, health in devices(kubelet).items()
+             if health != "Healthy"]
+    seen = ask(kubelet, "Allocate", protobuf.allocate_request([bad]))
+    check(seen["code"] != 0 and bad in seen["text"], f"handed out: {seen}")
+    good = next(one for one in sorted(before) if one != bad)
+    allocate(kubelet, [good])
+
+
+def strategy_none(stand):
+    kubelet, _, _ = ready(stand)
+    equal(len(devices(kubelet)), 8, "devices")
+    check(all(one.startswith("GPU-") for one in devices(kubelet)), "ids")
+    nodes = kubelet.resource(GPU)["numa"].values()
+    check(all(len(each) == 1 for each in nodes) and
+          len({each[0] for each in nodes}) == 2, f"NUMA nodes (I5): {nodes}")
+
+
+def strategy_mixed(stand):
+    kubelet, _, _ = ready(stand, "--mig-strategy", "mixed")
+    wanted = {GPU: 5, BIG: 3, "nvidia.com/mig-1g.24gb": 3,
+              "nvidia.com/mig-1g.12gb": 6}
+    for resource, count in wanted.items():
+        kubelet.wait(resource, f"healthy={count} unhealthy=0", 10)
+    equal(sorted(kubelet.ask("state")["resources"]), sorted(wanted), "resources")
+    seen = kubelet.admitted("a", BIG, "1", GPU, "2")
+    check(all(a["envs"]["NVIDIA_VISIBLE_DEVICES"] == ",".join(a["ids"]) or
+              sorted(a["envs"]["NVIDIA_VISIBLE_DEVICES"].split(","))
+              == a["ids"] for a in seen["allocations"]), str(seen))
+
+
+def strategy_single(stand):
+    """One size everywhere is GPUs; two sizes are not handed out."""
+    own_node(stand, mig("3g.48gb", "3g.48gb"), mig("3g.48gb", word="b"))
+    kubelet, agent, plugin = ready(stand, "--mig-strategy", "single",
+                                   scenario=None)
+    kubelet.wait(GPU, "healthy=3", 5)
+    check(all(one.startswith("MIG-") for one in devices(kubelet)), "ids")
+    plugin.end()
+    agent.end()
+    stand.end_node()
+    own_node(stand, mig("3g.48gb"), mig("1g.12gb", word="b"))
+    stand.agent()
+    plugin = stand.device_plugin("--mig-strategy", "single")
+    time.sleep(2 * FACTOR)
+    check(plugin.alive(), "it has ended for a wrong strategy")
+    equal(kubelet.resource(GPU)["allocatable"], 0, "healthy devices")
+
+
+def mig_changes(stand):
+    """I4: seen without a restart; what is no more is told so, and is gone."""
+    own_node(stand, mig("3g.48gb", "1g.12gb"))
+    kubelet, agent, plugin = ready(stand, "--mig-strategy", "mixed",
+                                   scenario=None, resource=BIG)
+    small = "nvidia.com/mig-1g.12gb"
+    kubelet.wait(small, "healthy=1", 5)
+    agent.end()
+    stand.end_node()
+    own_node(stand, mig("1g.12gb", "1g.12gb", "1g.12gb", word="c"))
+    stand.agent()
+    kubelet.wait(small, "healthy=3 unhealthy=0", 15)
+    kubelet.wait(BIG, "capacity=0", 10)
+    check(plugin.alive(), "it has ended")
+    sockets = [p.name for p in stand.kubelet_dir.iterdir() if p.is_socket()]
+    check(not any("3g.48gb" in name for name in sockets) or
+          kubelet.resource(BIG)["capacity"] == 0, f"sockets: {sockets}")
+    kubelet.admitted("a", small, "3")
+
+
+def refused_settings(stand):
+    """What is not supported is said, not ignored."""
+    stand.node("healthy-8xh100")
+    for words in (("--gds-enabled",), ("--mofed-enabled",),
+                  ("--gdrcopy-enabled",), ("--imex-channel-ids", "0"),
+                  ("--mig-strategy", "both"),
+                  ("--device-list-strategy", "telepathy")):
+        plugin = stand.device_plugin(*words)
+        wait_until(lambda p=plugin: not p.alive(), 5, f"{words}: it runs")
+        check(plugin.child.returncode != 0, f"{words}: exit 0")
+        word = words[0].strip("-").split("-")[0]
+        check(re.search(word, plugin.errors(), re.I),
+              f"{words}: {plugin.errors()[-300:]}")
+        plugin.stderr.unlink()
+
+
+def xids(stand):
+    """H1: an Xid that counts, and one that does not."""
+    kubelet, _, _ = ready(stand, scenario="healthy-8xh100")
+    stand.inject("xid=31", "gpu=2")
+    stand.inject("xid=13", "gpu=2")
+    time.sleep(4 * FACTOR)
+    equal(kubelet.resource(GPU)["healthy"], 8, "healthy after Xids 31 and 13")
+    stand.inject("xid=48", "gpu=2")
+    kubelet.wait(GPU, "healthy=7 unhealthy=1", BAD_SOON)
+
+
+def xids_disabled(stand):
+    kubelet, _, _ = ready(stand, scenario="healthy-8xh100",
+                          DP_DISABLE_HEALTHCHECKS="48")
+    stand.inject("xid=48", "gpu=2")
+    time.sleep(4 * FACTOR)
+    equal(kubelet.resource(GPU)["healthy"], 8, "healthy after Xid 48")
+
+
+def parent_wide(stand):
+    """H2: an Xid of a GPU is of all its MIG devices."""
+    kubelet, _, _ = ready(stand, "--mig-strategy", "mixed")
+    kubelet.wait(BIG, "healthy=3", 10)
+    stand.inject("xid=48", "gpu=0")
+    kubelet.wait(BIG, "healthy=2 unhealthy=1", BAD_SOON)
+    kubelet.wait("nvidia.com/mig-1g.12gb", "healthy=4 unhealthy=2", 3)
+    kubelet.wait(GPU, "healthy=5", 1)
+
+
+def hang_and_recovery(stand):
+    """H3: Unhealthy after the tolerance, well again by evidence."""
+    kubelet, _, plugin = ready(stand)
+    for _ in range(2):
+        stand.inject(*HANGS)
+        # A kept session does not start NVML again.
+        stand.inject("nvmlDeviceGet*", "hang=futex")
+        seen = kubelet.wait(GPU, "healthy=0 stream=open", BAD_SOON)
+        equal(seen["capacity"], 8, "capacity")
+        error = kubelet.refused("a", GPU, "1")["error"]
+        check("no healthy devices" in error, error)
+        stand.clear()
+        kubelet.wait(GPU, "healthy=8 unhealthy=0", GOOD_SOON)
+    kubelet.admitted("b", GPU, "8")
+    check(plugin.alive(), "it has ended")
+    equal(kubelet.resource(GPU)["registrations"], 1, "registrations")
+
+
+def from_the_start(stand):
+    """h20-mig-init-hang: the node never answered."""
+    stand.node("h20-mig-init-hang")
+    stand.agent()
+    kubelet = stand.kubelet()
+    stand.device_plugin()
+    time.sleep(3 * FACTOR)
+    equal(kubelet.resource(GPU).get("allocatable", 0), 0, "healthy devices")
+    stand.clear()
+    kubelet.wait(GPU, "healthy=8", GOOD_SOON + 5)
+
+
+def one_stuck_client(stand):
+    """Somebody else's hang is no reason: fresh probes answer."""
+    kubelet, _, _ = ready(stand, scenario="h20-mig-plugin-hang")
+    time.sleep(5 * FACTOR)
+    equal(kubelet.resource(GPU)["healthy"], 8, "healthy")
+    kubelet.admitted("a", GPU, "2")
+
+
+def agent_restarts(stand):
+    """In a moment: nothing to tell."""
+    kubelet, agent, _ = ready(stand)
+    count = kubelet.resource(GPU)["messages"]
+    for _ in range(2):
+        agent.kill()
+        agent = stand.agent()
+    time.sleep(1 * FACTOR)
+    equal(kubelet.resource(GPU)["messages"], count, "lists")
+
+
+def agent_goes(stand):
+    """No news is not good news, but news again is."""
+    kubelet, agent, _ = ready(stand)
+    agent.kill()
+    kubelet.wait(GPU, "healthy=0", 40)
+    stand.agent()
+    kubelet.wait(GPU, "healthy=8", GOOD_SOON)
+
+
+CASES = [
+    ("A1 GetPreferredAllocation", preferred),
+    ("A3 a lost GPU", lost_gpu),
+    ("A4 A5 I3 replicas", replicas),
+    ("A5 A8 wrong requests, and the same again", wrong_requests),
+    ("A6 what containers are given", strategies),
+    ("A7 unhealthy devices are refused", unhealthy_refused),
+    ("I1 I5 strategy none", strategy_none),
+    ("I1 I2 strategy mixed", strategy_mixed),
+    ("I1 strategy single", strategy_single),
+    ("I4 MIG changes", mig_changes),
+    ("I6 refused settings", refused_settings),
+    ("H1 Xids", xids),
+    ("H1 Xids that are disabled", xids_disabled),
+    ("H2 an Xid of a whole GPU", parent_wide),
+    ("H3 a hang, and after it", hang_and_recovery),
+    ("H3 a hang from the start", from_the_start),
+    ("H3 one stuck client", one_stuck_client),
+    ("H4 the agent restarts", agent_restarts),
+    ("H4 the agent is gone", agent_goes),
+]
