@@ -59,7 +59,9 @@ def registration_passes(stand):
 
 
 def added_latency(stand):
-    """Of one caller, call by call, beside the same plugin without a guard."""
+    """Of one caller, call by call, beside the same plugin without a guard: the
+    median, which a shared machine leaves alone. The 99th percentile is a figure
+    of bench/kubelet.py."""
     kubelet, _, _ = ready(stand, "--liveness-interval", "5s")
     stand.plugin(OTHER, "--devices", "4", direct=True)
     kubelet.wait(OTHER, "healthy=4", 5)
@@ -69,12 +71,11 @@ def added_latency(stand):
             plain = kubelet.ask(f"hammer {OTHER} {method} 400 1", 60)
             through = kubelet.ask(f"hammer {GPU} {method} 400 1", 60)
             equal(through["errors"], 0, "errors")
-            seen.append((through["p99_ms"] - plain["p99_ms"],
-                         through["p50_ms"] - plain["p50_ms"], method))
+            seen.append((through["p50_ms"] - plain["p50_ms"], method))
         added = max(seen[-2:])[0]
         if added < 2 * FACTOR:
             return
-    raise Failed(f"p99 and p50 added in ms: {seen}")
+    raise Failed(f"median added in ms: {seen}")
 
 
 def preferred_late(stand):

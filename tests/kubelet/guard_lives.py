@@ -321,6 +321,27 @@ def wrong_usage(stand):
         check(guard.errors().strip(), f"{words}: not a word")
 
 
+def past_the_guard(stand):
+    """A plugin that has the kubelet's folder back is left in peace."""
+    kubelet, guard, plugin = ready(stand, *short())
+    plugin.kill()
+    kubelet.wait(GPU, "allocatable=0 stream=open", 5)
+    direct = stand.plugin(GPU, "--devices", "4", direct=True)
+    wait_until(lambda: guard_state(stand) == "elsewhere", 15,
+               "the guard does not give way")
+    seen = kubelet.wait(GPU, "allocatable=4 stream=open", 2)
+    equal(seen["registrations"], 2, "registrations")
+    direct.kill()
+    stand.plugin(GPU, "--devices", "4")  # behind the guard again
+    kubelet.wait(GPU, "allocatable=4 stream=open", 10)
+
+
+def guard_state(stand):
+    """Nothing while its file is not written yet."""
+    resources = stand.guard_status().get("resources", {})
+    return resources.get(GPU, {}).get("plugin")
+
+
 CASES = [
     ("G6 the plugin is killed", killed),
     ("G6 the plugin is stopped", stopped),
@@ -332,6 +353,7 @@ CASES = [
     ("G8 another socket", other_socket),
     ("G8 another resource", other_resource),
     ("G8 other options", other_options),
+    ("G8 a plugin past the guard", past_the_guard),
     ("G12 the guard is killed", guard_killed),
     ("G12 guard and plugin are killed", plugin_killed_with_guard),
     ("G12 saved state is nonsense", state_of_nonsense),

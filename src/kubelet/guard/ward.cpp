@@ -305,7 +305,7 @@ void Ward::forward(CallId call, std::string_view method,
   (void)context_.loop.at(open.timer, BootClock::now() + deadline_of(method),
                          [this, key] { late(key); });
   link_->call(
-      method, std::move(request), kCanary,
+      method, request, kCanary,
       [this, key](const RpcClient::Answer& answer) { finished(key, answer); });
 }
 
