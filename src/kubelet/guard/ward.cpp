@@ -232,6 +232,8 @@ void Ward::look() {
   }
   ask_again();
   kubelet_.look();
+  const std::pair seen(kubelet_.is_watched(), kubelet_.is_displaced());
+  if (std::exchange(kubelet_seen_, seen) != seen) context_.changed();
 }
 
 std::optional<SavedResource> Ward::saved() const {

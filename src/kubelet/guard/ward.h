@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/json.h"
 #include "kubelet/guard/circuit.h"
@@ -133,6 +134,7 @@ class Ward {
   uint64_t last_key_ = 0;
   std::map<uint64_t, OpenCall> open_;
   int64_t late_answers_ = 0;
+  std::pair<bool, bool> kubelet_seen_;  // watched, displaced: as in status()
 };
 
 }  // namespace gpuward::kubelet
