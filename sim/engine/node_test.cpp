@@ -57,6 +57,38 @@ TEST_F(NodeTest, ListsTheMinorsOfMigInstances) {
       << list;
 }
 
+TEST_F(NodeTest, HangsTwoGpusBelowEachSwitch) {
+  make("healthy-8xh100");
+  const std::string devices = node_ + "/root/sys/bus/pci/devices/";
+  const auto above = [&devices](const std::string& address) {
+    return std::filesystem::read_symlink(devices + address)
+        .parent_path()
+        .string();
+  };
+  const std::string port = "../../../devices/pci0000:0c/0000:0c:01.0";
+  EXPECT_EQ(above("0000:0f:00.0"), port + "/0000:0d:00.0/0000:0e:00.0");
+  EXPECT_EQ(above("0000:34:00.0"), port + "/0000:0d:00.0/0000:0e:01.0");
+  EXPECT_TRUE(above("0000:48:00.0").starts_with("../../../devices/pci0000:45"));
+  EXPECT_TRUE(above("0000:87:00.0").starts_with("../../../devices/pci0000:84"));
+  EXPECT_EQ(above("0000:0d:00.0"), port);
+  EXPECT_EQ(seen("/sys/bus/pci/devices/0000:0e:01.0/class"), "0x060400\n");
+  EXPECT_EQ(seen("/sys/bus/pci/devices/0000:5a:00.0/numa_node"), "0\n");
+  EXPECT_EQ(seen("/sys/bus/pci/devices/0000:87:00.0/numa_node"), "1\n");
+  for (const char* const address : {"0000:0f:00.0", "0000:0e:01.0"}) {
+    EXPECT_TRUE(std::filesystem::exists(devices + address + "/driver/" +
+                                        address + "/vendor"))
+        << address;
+  }
+}
+
+TEST_F(NodeTest, HangsADesktopsGpuBelowItsProcessor) {
+  make("gtx1080ti-persistence");
+  EXPECT_EQ(std::filesystem::read_symlink(
+                node_ + "/root/sys/bus/pci/devices/0000:01:00.0")
+                .parent_path(),
+            "../../../devices/pci0000:00/0000:00:01.0");
+}
+
 TEST_F(NodeTest, NumbersTheKernelLogOn) {
   make("healthy-8xh100");
   ASSERT_TRUE(inject(node_, injection({"xid=79", "gpu=3"})));

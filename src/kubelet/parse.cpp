@@ -54,6 +54,7 @@ void add_deadline(CLI::App& verb, const std::string& name, PerResource& out,
             }
           },
           about)
+      ->allow_extra_args(false)
       ->type_name("[RESOURCE=]TIME")
       ->default_str(to_words(out.usual));
 }
@@ -127,6 +128,7 @@ CLI::Option* add_setting(CLI::App& verb, const SettingRow& row,
     return verb.add_flag(names_of(row), values, help_of(row));
   }
   return verb.add_option(names_of(row), values, help_of(row))
+      ->allow_extra_args(false)
       ->type_name(row.kind == SettingRow::Kind::time ? "TIME" : "VALUE")
       ->default_str(std::string(row.otherwise));
 }
