@@ -352,11 +352,30 @@ def micro(bench):
         with node.agent(bench.gpuward, env, "1h") as (_, _, snapshot):
             shutil.copy(snapshot, path)
         env["GPUWARD_BENCH_SNAPSHOT"] = path
-        found = run_micro(bench, env, "-^(signatures|one_by_one)/", 0.1)
+        found = run_micro(
+            bench, env, "-^(signatures|one_by_one|allocation|partitions)/",
+            0.1)
     for figure, name, unit, beside, other in MICRO:
         more = {"other": in_unit(found[other], unit)} if other else {}
         bench.row(figure, in_unit(found[name], unit), unit, beside=beside,
                   **more)
+
+
+def allocation(bench):
+    """The size that takes longest, on the topology that takes longest."""
+    env = dict(os.environ)
+    for devices in (8, 16):
+        found = run_micro(bench, env, f"^allocation/{devices}/", 0.1)
+        name = max(found, key=lambda each: in_unit(found[each], "µs").median)
+        size = name.rpartition("/")[2]
+        # That takes the same time whatever the topology.
+        every = run_micro(bench, env, f"^partitions/{devices}/{size}$", 0.1)
+        (entries,) = every.values()
+        count = int(entries[0]["partitions"])
+        bench.row(f"best set of {size} of {devices} GPUs, the worst size",
+                  in_unit(found[name], "µs"), "µs", digits=0, goal="1000 µs",
+                  beside=f"each of {count} partitions",
+                  other=in_unit(entries, "µs"))
 
 
 def in_unit(entries, unit):
@@ -388,7 +407,7 @@ def healing(bench):
 FIGURES = {"doctor": doctor, "hung": hung, "status": status, "agent": agent,
            "log": log, "signatures": signatures, "pile": pile, "catalogue": catalogue, "micro": micro,
            "healing": healing, "device-plugin": kubelet.device_plugin,
-           "guard": kubelet.guard}
+           "guard": kubelet.guard, "allocation": allocation}
 
 
 def write_json(path, machine, bench):

@@ -17,13 +17,16 @@ foreach(file ${FILES})
   if(length EQUAL 0)
     set(literals "\"\"")
   endif()
-  string(APPEND body "    {\"${name}\", ${literals}},\n")
+  # "sv" has the compiler's own count: clang would give up counting so many
+  # characters in a constant expression.
+  string(APPEND body "    {\"${name}\", ${literals}sv},\n")
 endforeach()
 file(WRITE ${OUT} "// Generated from ${FUNCTION}'s files; do not edit.
 #include \"base/embedded.h\"
 
 namespace gpuward {
 namespace {
+using namespace std::string_view_literals;
 constexpr EmbeddedFile kFiles[] = {
 ${body}};
 }  // namespace

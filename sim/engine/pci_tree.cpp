@@ -8,8 +8,8 @@
 namespace gpuward::simulator {
 namespace {
 
-constexpr int kBusesAboveSwitch =
-    3;  // the processor's, the switch's, its ports'
+// The processor's, that above the switch, that of its ports.
+constexpr int kBusesAboveSwitch = 3;
 
 struct Place {
   unsigned domain = 0;
