@@ -69,7 +69,7 @@ class Builder {
   }
 
   std::string add(PciBridge::Kind kind, const std::string& above,
-                  std::string address, int numa_node) {
+                  const std::string& address, int numa_node) {
     tree_.bridges.push_back({kind, address, above, numa_node});
     return above + "/" + address;
   }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace gpuward {
 
@@ -34,6 +35,14 @@ struct SideThread::State {
   std::thread thread;
 };
 
+// Referred to by somebody for as long as the process lives, and so no leak.
+void SideThread::keep_for_good(std::unique_ptr<State> state) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::unique_ptr<State>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(state));
+}
+
 SideThread::SideThread(size_t at_most)
     : state_(std::make_unique<State>(at_most)) {
   state_->thread = std::thread([state = state_.get()] { state->work(); });
@@ -54,7 +63,7 @@ bool SideThread::finish() {
     state_.reset();
   } else {
     state_->thread.detach();
-    (void)state_.release();  // the thread still uses it
+    keep_for_good(std::move(state_));  // the thread still uses it
   }
   return is_finished_;
 }

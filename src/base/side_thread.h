@@ -35,6 +35,8 @@ class SideThread {
 
  private:
   struct State;
+  static void keep_for_good(std::unique_ptr<State> state);
+
   std::unique_ptr<State> state_;  // null once finished
   bool is_finished_ = false;
 };

@@ -15,9 +15,9 @@
 // How: a greedy partition, improved by exchanging devices, is there from the
 // start. Two sets or more are searched for from the best ones on, and all is
 // dropped that cannot exceed the best total so far (two_sets.cpp,
-// many_sets.cpp). The few topologies for which that takes too long, of blocks
-// that do not fit into each other, are gone through as a whole
-// (all_partitions.cpp).
+// many_sets.cpp). The rare topologies for which that takes too long, of blocks
+// that do not fit into each other, are gone through as a whole, which takes
+// some milliseconds (all_partitions.cpp).
 #pragma once
 
 #include "kubelet/allocation/gpu_scores.h"

@@ -24,9 +24,12 @@ inline grpc::ByteBuffer to_buffer(const std::string& bytes) {
   return {&slice, 1};
 }
 
+// A code that gRPC does not have is UNKNOWN, as it says itself.
 inline grpc::Status to_grpc(const RpcStatus& status) {
-  return {static_cast<grpc::StatusCode>(status.code), status.text,
-          status.details};
+  const bool is_known =
+      status.code >= grpc::OK && status.code <= grpc::UNAUTHENTICATED;
+  return {is_known ? static_cast<grpc::StatusCode>(status.code) : grpc::UNKNOWN,
+          status.text, status.details};
 }
 
 inline RpcStatus from_grpc(const grpc::Status& status) {

@@ -85,6 +85,7 @@ TEST_F(Rpc, ARefusalArrivesWithItsWords) {
     loop_->end();
   });
   ASSERT_TRUE(loop_->run().has_value());
+  EXPECT_EQ(got.code, RpcStatus::unknown);
   EXPECT_EQ(got.text, "no: ünknown");
   EXPECT_EQ(got.details, "d");
 }
