@@ -92,11 +92,13 @@ struct RpcClient::State {
           });
     }
     void OnDone(const grpc::Status& status) override {
-      state_.inbox->post(
-          [&state = state_, id = id_, ended = from_grpc(status)]() mutable {
+      // Once it is posted the loop may delete this.
+      State& state = state_;
+      state.inbox->post(
+          [&state, id = id_, ended = from_grpc(status)]() mutable {
             state.end_stream(id, std::move(ended));
           });
-      state_.outstanding.remove();
+      state.outstanding.remove();
     }
 
     Watch watch_;
