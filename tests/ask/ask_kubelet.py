@@ -272,18 +272,23 @@ CASES = [healthy, the_loop_stands, late, a_wrong_token, nonsense, no_tls,
 
 def main():
     bin_dir = pathlib.Path(sys.argv[1]).resolve()
-    failed = 0
+    passed, failed, skipped = 0, 0, 0
     with tempfile.TemporaryDirectory(prefix="gpuward-ask-") as folder:
         certificate = make_certificate(folder)
         for case in CASES:
+            name = case.__name__.replace("_", " ")
             try:
-                skipped = case(bin_dir, certificate)
-                print(f"{'skip' if skipped else 'ok  '} {case.__name__}"
-                      f"{': ' + skipped if skipped else ''}")
+                why_not = case(bin_dir, certificate)
             except (Failed, KeyError, OSError, ValueError,
                     subprocess.SubprocessError) as why:
                 failed += 1
-                print(f"FAIL {case.__name__}: {why!r}")
+                print(f"failed   {name}: {why!r}")
+                continue
+            skipped += bool(why_not)
+            passed += not why_not
+            print(f"skipped  {name}: {why_not}" if why_not
+                  else f"passed   {name}")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

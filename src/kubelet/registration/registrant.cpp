@@ -144,9 +144,11 @@ void Registrant::look() {
   if (registration_.empty()) return;
   const auto kubelet = socket_at(settings_.kubelet_socket);
   if (kubelet != seen_kubelet_) {
-    // It came, went, or was started anew, and knows nothing of us.
+    // It came, went, or was started anew, and knows nothing of us. Streams of
+    // the one before may end only later: they say nothing of this one.
     seen_kubelet_ = kubelet;
     forget_registration();
+    if (kubelet) close_server();
     tries_ = 0;
     next_try_ = BootClock::now();
   }

@@ -221,6 +221,23 @@ TEST_F(Registered, WhoIsAwayIsStillKnownToAKubeletThatStartsAnew) {
   EXPECT_FALSE(registrant_->is_displaced());
 }
 
+TEST_F(Registered, ANewKubeletIsNotTakenForTheOneWhoseStreamEndsLate) {
+  start_kubelet();
+  bool was_restarted = false;
+  run_until([&] {
+    if (kubelet_->devices.empty()) return false;
+    if (std::exchange(was_restarted, true)) return true;
+    registrant_->set_away(true);
+    (void)loop_->at(2, BootClock::now() + 50ms, [this] {
+      start_kubelet();
+      registrant_->look();  // before the loop is told that the stream ended
+    });
+    return false;
+  });
+  EXPECT_EQ(kubelet_->registrations.size(), 1U);
+  EXPECT_FALSE(registrant_->is_displaced());
+}
+
 TEST_F(Registered, P6_ARefusedRegistrationIsTriedAgain) {
   start_kubelet();
   kubelet_->refuses = true;
