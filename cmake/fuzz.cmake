@@ -17,14 +17,3 @@ target_compile_options(gpuward_options INTERFACE
   -fsanitize=float-cast-overflow -fno-sanitize-recover=float-cast-overflow
   # What ASan sees as well; these alone are a quarter of the build's time.
   -fno-sanitize=null,vptr,object-size,function,pointer-overflow)
-
-# gpuward_fuzz_headers(LIBRARY…): half of a file's compile time is the standard
-# library's headers; the first library compiles them for all.
-function(gpuward_fuzz_headers first)
-  target_precompile_headers(${first} PRIVATE <algorithm> <chrono> <expected>
-    <functional> <map> <memory> <optional> <string> <string_view> <variant>
-    <vector> <fmt/core.h>)
-  foreach(library ${ARGN})
-    target_precompile_headers(${library} REUSE_FROM ${first})
-  endforeach()
-endfunction()

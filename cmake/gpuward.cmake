@@ -29,6 +29,9 @@ function(gpuward_library name)
   add_library(gpuward_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(gpuward_${name}
     PUBLIC gpuward_options ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+  if(NOT "PkgConfig::RE2" IN_LIST ARG_PRIVATE_LINKS) # it brings -pthread
+    gpuward_precompiled(gpuward_${name} libraries)
+  endif()
   if(GPUWARD_TESTS AND ARG_TESTS)
     gpuward_test(${name}_test SOURCES ${ARG_TESTS} LINKS gpuward_${name})
   endif()
@@ -44,6 +47,7 @@ function(gpuward_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main)
   # Tests run for moments and take longest to compile: a third less this way.
   target_compile_options(${name} PRIVATE -O0)
+  gpuward_precompiled(${name} tests)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})

@@ -42,11 +42,11 @@ Result<Statement> prepare(sqlite3* database, const char* sql) {
 }
 
 // The text outlives the statement's step in all callers.
-void bind(const Statement& statement, int index, const std::string& text) {
+void put_value(const Statement& statement, int index, const std::string& text) {
   ::sqlite3_bind_text(statement.get(), index, text.data(),
                       static_cast<int>(text.size()), nullptr);
 }
-void bind(const Statement& statement, int index, int64_t number) {
+void put_value(const Statement& statement, int index, int64_t number) {
   ::sqlite3_bind_int64(statement.get(), index, number);
 }
 
@@ -204,11 +204,11 @@ Result<int64_t> Store::append(const StoredEntry& entry) {
                           "INSERT INTO entries(operation,at,boot_id,kind,what) "
                           "VALUES(?,?,?,?,?)");
     if (!insert) return failure("writing");
-    bind(*insert, 1, entry.operation);
-    bind(*insert, 2, entry.at.time_since_epoch().count());
-    bind(*insert, 3, entry.boot_id);
-    bind(*insert, 4, entry.kind);
-    bind(*insert, 5, entry.what);
+    put_value(*insert, 1, entry.operation);
+    put_value(*insert, 2, entry.at.time_since_epoch().count());
+    put_value(*insert, 3, entry.boot_id);
+    put_value(*insert, 4, entry.kind);
+    put_value(*insert, 5, entry.what);
     if (::sqlite3_step(insert->get()) != SQLITE_DONE) return failure("writing");
     const int64_t id = ::sqlite3_last_insert_rowid(database_.get());
     if (entry.operation == kNew) {
@@ -255,7 +255,7 @@ Result<std::vector<StoredEntry>> Store::newest(int64_t most) {
                       "SELECT id, operation, at, boot_id, kind, what "
                       "FROM entries ORDER BY id DESC LIMIT ?");
   if (!rows) return failure("reading");
-  bind(*rows, 1, most);
+  put_value(*rows, 1, most);
   std::vector<StoredEntry> out;
   int code = SQLITE_ROW;
   while ((code = ::sqlite3_step(rows->get())) == SQLITE_ROW) {
@@ -277,8 +277,8 @@ Result<void> Store::forget(Wall older_than, int64_t most_entries) {
   const int64_t newest = TRY(number("SELECT coalesce(max(id),0) FROM entries"));
   auto statement = prepare(database_.get(), kForget);
   if (!statement) return failure("writing");
-  bind(*statement, 1, older_than.time_since_epoch().count());
-  bind(*statement, 2, newest - most_entries);
+  put_value(*statement, 1, older_than.time_since_epoch().count());
+  put_value(*statement, 2, newest - most_entries);
   if (::sqlite3_step(statement->get()) != SQLITE_DONE) {
     return failure("writing");
   }
