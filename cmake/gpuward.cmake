@@ -54,6 +54,15 @@ function(gpuward_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
+# gpuward_test_alone(NAME…): time is part of what these show, so that nothing
+# else runs meanwhile. Not so with sanitizers, where all is given three times as
+# long.
+function(gpuward_test_alone)
+  if(NOT GPUWARD_SANITIZE)
+    set_tests_properties(${ARGN} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
+
 # gpuward_embed(TARGET FUNCTION files…): compiles the files into TARGET, where
 # `std::span<const EmbeddedFile> gpuward::FUNCTION()` gives them. The caller
 # declares that function in a header of its own.

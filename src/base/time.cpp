@@ -3,6 +3,10 @@
 #include <fmt/core.h>
 #include <time.h>
 
+#include <map>
+
+#include "base/text.h"
+
 namespace gpuward {
 
 Boot BootClock::now() {
@@ -74,6 +78,23 @@ std::string to_words(Millis duration) {
   }
   return hours % 24 == 0 ? fmt::format("{} d", hours / 24)
                          : fmt::format("{} d {} h", hours / 24, hours % 24);
+}
+
+Result<Millis> duration_from(std::string_view text) {
+  static const std::map<std::string_view, double> kUnits = {
+      {"", 1e3},    {"ms", 1},    {"s", 1e3},   {"m", 6e4},
+      {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
+  constexpr double kMost = 1e9;
+  const std::string_view number =
+      text.substr(0, text.find_first_not_of("0123456789."));
+  const auto value = to_double(number);
+  const auto unit = kUnits.find(text.substr(number.size()));
+  if (!value || unit == kUnits.end() || *value > kMost) {
+    return fail(Error::Kind::malformed,
+                fmt::format("'{}' is no duration: write 10s, 500ms, 5m or 1h",
+                            printable(text, 100)));
+  }
+  return Millis(static_cast<Millis::rep>(*value * unit->second));
 }
 
 }  // namespace gpuward

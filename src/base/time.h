@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace gpuward {
 
 using Millis = std::chrono::milliseconds;
@@ -38,5 +40,9 @@ std::string to_clock(Wall when);
 
 // For people: "850 ms", "12 s", "12 min", "5 d 2 h".
 std::string to_words(Millis duration);
+
+// As people write it in an option: "30s", "1.5m", "250ms", "1h"; a plain number
+// is seconds. Error::malformed, which says how to write it, for anything else.
+Result<Millis> duration_from(std::string_view text);
 
 }  // namespace gpuward

@@ -22,6 +22,20 @@ TEST(Time, InWords) {
   EXPECT_EQ(to_words(122h), "5 d 2 h");
 }
 
+TEST(Time, ADurationAsPeopleWriteIt) {
+  EXPECT_EQ(duration_from("250ms"), 250ms);
+  EXPECT_EQ(duration_from("1.5m"), 90s);
+  EXPECT_EQ(duration_from("5min"), 5min);
+  EXPECT_EQ(duration_from("2d"), 48h);
+  EXPECT_EQ(duration_from("3"), 3s);
+  for (const char* wrong : {"", "s", "-1s", "1e3s", "5 s", "1s2", "inf", "10y",
+                            "1.2.3s", "9999999999h"}) {
+    const auto read = duration_from(wrong);
+    ASSERT_FALSE(read.has_value()) << wrong;
+    EXPECT_EQ(read.error().kind, Error::Kind::malformed);
+  }
+}
+
 TEST(Time, BootClockDoesNotGoBack) {
   const Boot before = BootClock::now();
   EXPECT_LE(before, BootClock::now());

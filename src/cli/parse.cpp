@@ -1,9 +1,9 @@
 // The command line, by CLI11, which is included here and nowhere else.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "cli/options.h"
 #include "cli/screen.h"
 
@@ -23,27 +23,6 @@ const std::string kDoctorExitCodes =
     std::string(kExitCodes) +
     "\nWith --why and --why-not: 0 as asked, 1 the other way round, 3 could "
     "not tell, 64 no\nsuch fault.";
-
-// "30s", "1.5m", "250ms"; a plain number is seconds. Throws CLI11's error for
-// anything else, which the caller of parse() sees as wrong usage.
-Millis duration(const std::string& option, const std::string& text) {
-  static const std::map<std::string, double> kUnits = {
-      {"", 1000},   {"ms", 1},    {"s", 1000},  {"m", 6e4},
-      {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
-  size_t used = 0;
-  double number = -1;
-  try {
-    number = std::stod(text, &used);
-  } catch (const std::exception&) {
-    number = -1;
-  }
-  const auto unit = kUnits.find(text.substr(used));
-  if (number < 0 || number > 1e9 || unit == kUnits.end()) {
-    throw CLI::ValidationError(
-        option, "'" + text + "' is no duration: write 10s, 500ms, 5m or 1h");
-  }
-  return Millis(static_cast<Millis::rep>(number * unit->second));
-}
 
 struct Parsed {
   Common common;
@@ -65,7 +44,11 @@ CLI::Option* add_duration(CLI::App& verb, const char* name, Millis& out,
   return verb
       .add_option_function<std::string>(
           name,
-          [&out, name](const std::string& text) { out = duration(name, text); },
+          [&out, name](const std::string& text) {
+            const auto value = duration_from(text);
+            if (!value) throw CLI::ValidationError(name, value.error().text);
+            out = *value;
+          },
           about)
       ->type_name("TIME")
       ->default_str(to_words(out));

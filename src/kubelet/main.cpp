@@ -1,7 +1,10 @@
 // gpuward-kubelet: what `gpuward guard` and `gpuward device-plugin` execute.
 #include <fmt/core.h>
+#include <linux/close_range.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -62,10 +65,17 @@ Result<std::optional<ConfigText>> config_text(const GivenFlags& flags) {
   return ConfigText{path, text.str()};
 }
 
-Result<void> run_device_plugin(const DevicePluginOptions& options) {
+Result<LoadedSettings> settings_of(const DevicePluginOptions& options) {
   const auto file = TRY(config_text(options.flags));
-  LoadedSettings loaded =
-      TRY(load_settings(options.flags, from_environment, file));
+  return load_settings(options.flags, from_environment, file);
+}
+
+enum class Ending { for_good, to_start_anew };
+
+// SIGHUP is a start anew, with the configuration file as it is then; where that
+// makes no sense, all goes on as it was.
+Result<Ending> run_device_plugin(const DevicePluginOptions& options) {
+  LoadedSettings loaded = TRY(settings_of(options));
   for (const std::string& warning : loaded.warnings) {
     fmt::print(stderr, "gpuward device-plugin: warning: {}\n", warning);
   }
@@ -73,21 +83,47 @@ Result<void> run_device_plugin(const DevicePluginOptions& options) {
   static const Host host =
       TRY(Host::open({.root = options.root, .run_dir = options.run_dir}));
   Loop loop = TRY(new_loop());
+  auto ending = Ending::for_good;
+  TRY_VOID(loop.on_signal(SIGHUP, [&] {
+    const auto again = settings_of(options);
+    if (!again) {
+      fmt::print(stderr, "gpuward device-plugin: not loaded anew: {}\n",
+                 again.error().text);
+      return;
+    }
+    ending = Ending::to_start_anew;
+    loop.end();
+  }));
   const auto plugin =
       TRY(DevicePlugin::start(loop, host,
                               {.state_dir = options.state_dir,
                                .settings = std::move(loaded.settings)}));
   ::sd_notify(0, "READY=1");
-  return loop.run();
+  TRY_VOID(loop.run());
+  return ending;
+}
+
+// Returns only where it failed.
+Result<void> start_anew(char** arguments) {
+  constexpr unsigned kFirst = 3;  // after the standard ones
+  (void)::close_range(kFirst, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execv("/proc/self/exe", arguments);
+  return fail_errno(errno, "starting anew");
 }
 
 struct Run {
+  char** arguments;
   int operator()(const Done& done) const { return done.exit_code; }
   int operator()(const GuardSettings& settings) const {
     return report(run_guard(settings), "guard");
   }
   int operator()(const DevicePluginOptions& options) const {
-    return report(run_device_plugin(options), "device-plugin");
+    const auto ending = run_device_plugin(options);
+    if (ending && *ending == Ending::to_start_anew) {
+      return report(start_anew(arguments), "device-plugin");
+    }
+    return report(ending ? Result<void>() : std::unexpected(ending.error()),
+                  "device-plugin");
   }
 };
 
@@ -102,5 +138,5 @@ int main(int argc, char** argv) {
     const auto settings = gpuward::probe::from_arguments(arguments);
     return settings ? gpuward::probe::run_prober(*settings) : kWrongUsage;
   }
-  return std::visit(Run{}, parse(argc, argv));
+  return std::visit(Run{argv}, parse(argc, argv));
 }

@@ -1,8 +1,7 @@
 // The command line of the kubelet roles, by CLI11.
 #include <CLI/CLI.hpp>
-#include <map>
 
-#include "base/text.h"
+#include "base/time.h"
 #include "kubelet/options.h"
 #include "kubelet/plugin/setting_rows.h"
 
@@ -13,28 +12,12 @@ constexpr const char* kKubeletDir = "/var/lib/kubelet/device-plugins";
 constexpr const char* kGuardState = "/var/lib/gpuward/guard";
 constexpr const char* kPluginState = "/var/lib/gpuward/device-plugin";
 
-Result<Millis> duration(const std::string& text) {
-  static const std::map<std::string_view, double> kUnits = {
-      {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"min", 6e4}, {"h", 3.6e6}, {"", 1e3}};
-  const size_t digits = text.find_first_not_of("0123456789.");
-  const std::string_view number = std::string_view(text).substr(0, digits);
-  const auto value = to_double(number);
-  const auto unit = kUnits.find(std::string_view(text).substr(number.size()));
-  constexpr double kMost = 1e9;
-  if (!value || unit == kUnits.end() || *value > kMost) {
-    return fail(Error::Kind::malformed,
-                "'" + printable(text, 100) +
-                    "' is no duration: write 10s, 500ms, 5m or 1h");
-  }
-  return Millis(static_cast<Millis::rep>(*value * unit->second));
-}
-
 void add_duration(CLI::App& verb, const std::string& name, Millis& out,
                   const std::string& about) {
   verb.add_option_function<std::string>(
           name,
           [&out, name](const std::string& text) {
-            const auto value = duration(text);
+            const auto value = duration_from(text);
             if (!value) throw CLI::ValidationError(name, value.error().text);
             out = *value;
           },
@@ -49,7 +32,7 @@ void add_deadline(CLI::App& verb, const std::string& name, PerResource& out,
           name,
           [&out, name](const std::vector<std::string>& texts) {
             for (const std::string& text : texts) {
-              const auto set = set_deadline(out, text, duration);
+              const auto set = set_deadline(out, text);
               if (!set) throw CLI::ValidationError(name, set.error().text);
             }
           },

@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <systemd/sd-event.h>
 
 #include <cerrno>
@@ -32,11 +33,13 @@ Loop::Loop(Loop&& other) noexcept
     : event_(std::exchange(other.event_, nullptr)),
       last_timer_(other.last_timer_),
       readable_(std::move(other.readable_)),
-      timers_(std::move(other.timers_)) {}
+      timers_(std::move(other.timers_)),
+      signals_(std::move(other.signals_)) {}
 
 Loop::~Loop() {
   readable_.clear();
   timers_.clear();
+  signals_.clear();
   ::sd_event_unref(event_);
 }
 
@@ -81,18 +84,29 @@ Result<void> Loop::at(int timer, Boot when, Handler handler) {
 void Loop::cancel(int timer) { timers_.erase(timer); }
 
 Result<void> Loop::end_on_signals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals, signal);
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-    return fail_errno(errno, "blocking signals");
+  // Not by `this`: a loop may be moved before it runs.
+  const Handler end = [event = event_] { ::sd_event_exit(event, 0); };
+  TRY_VOID(on_signal(SIGTERM, end));
+  return on_signal(SIGINT, end);
+}
+
+Result<void> Loop::on_signal(int signal, Handler handler) {
+  sigset_t alone;
+  ::sigemptyset(&alone);
+  ::sigaddset(&alone, signal);
+  if (::sigprocmask(SIG_BLOCK, &alone, nullptr) != 0) {
+    return fail_errno(errno, "blocking a signal");
   }
-  for (const int signal : {SIGTERM, SIGINT}) {
-    // Without a handler sd-event ends the loop.
-    const int error =
-        ::sd_event_add_signal(event_, nullptr, signal, nullptr, nullptr);
-    if (error < 0) return fail_errno(-error, "watching signals");
-  }
+  auto entry = std::make_unique<Entry>();
+  entry->handler = std::move(handler);
+  const int error = ::sd_event_add_signal(
+      event_, &entry->source, signal,
+      [](sd_event_source*, const signalfd_siginfo*, void* data) {
+        return Entry::call(data);
+      },
+      entry.get());
+  if (error < 0) return fail_errno(-error, "watching for a signal");
+  signals_[signal] = std::move(entry);
   return {};
 }
 

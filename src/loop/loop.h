@@ -38,6 +38,9 @@ class Loop {
 
   // SIGTERM and SIGINT end the loop instead of the process.
   Result<void> end_on_signals();
+  // Called instead of what a signal does otherwise; before other threads start.
+  // For as long as the loop is.
+  Result<void> on_signal(int signal, Handler handler);
 
   // Until end(). An error of the loop itself is the only failure.
   Result<void> run();
@@ -54,6 +57,7 @@ class Loop {
   int last_timer_ = kFirstMade;
   std::map<int, std::unique_ptr<Entry>> readable_;
   std::map<int, std::unique_ptr<Entry>> timers_;
+  std::map<int, std::unique_ptr<Entry>> signals_;
 };
 
 }  // namespace gpuward

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 
 namespace gpuward {
 namespace {
@@ -44,6 +45,21 @@ TEST(Loop, ATimerSetAgainIsMovedAndACancelledOneIsSilent) {
   ASSERT_TRUE(loop->run().has_value());
   EXPECT_EQ(first, 0);
   EXPECT_EQ(second, 1);
+}
+
+TEST(Loop, ASignalCallsItsHandlerAndAnotherEndsTheLoop) {
+  auto made = Loop::create();
+  ASSERT_TRUE(made.has_value());
+  ASSERT_TRUE(made->end_on_signals());
+  int heard = 0;
+  ASSERT_TRUE(made->on_signal(SIGHUP, [&] {
+    ++heard;
+    (void)std::raise(SIGTERM);
+  }));
+  Loop loop = std::move(*made);
+  (void)std::raise(SIGHUP);
+  ASSERT_TRUE(loop.run().has_value());
+  EXPECT_EQ(heard, 1);
 }
 
 }  // namespace

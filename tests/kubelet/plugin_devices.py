@@ -1,7 +1,9 @@
 """What `gpuward device-plugin` offers, hands out and takes for healthy: of A,
 I and H what needs processes. What is pure of them is tested beside the code.
 """
+import json
 import re
+import signal
 import time
 
 import protobuf
@@ -39,6 +41,101 @@ def lost_gpu(stand):
     calls = kubelet.ask("calls")["GetPreferredAllocation"]
     equal((calls["count"], calls["errors"]), (3, 0), "GetPreferredAllocation")
     kubelet.sound()
+
+
+def mps(stand):
+    """What a client of NVIDIA's MPS daemon is given."""
+    own_node(stand)
+    config = stand.folder / "config.yaml"
+    config.write_text("version: v1\nsharing:\n  mps:\n    resources:\n"
+                      "    - {name: nvidia.com/gpu, replicas: 2}\n")
+    kubelet, _, _ = ready(stand, "--config-file", str(config), "--mps-root",
+                          "/run/nvidia/mps", scenario=None)
+    equal(len(devices(kubelet)), 4, "replicas")
+    [seen] = allocate(kubelet, [f"{FIRST}::1"])
+    equal(seen["envs"], {"NVIDIA_VISIBLE_DEVICES": FIRST,
+                         "CUDA_MPS_PIPE_DIRECTORY": f"/mps/{GPU}/pipe"}, "envs")
+    equal(seen["mounts"], [(f"/mps/{GPU}/pipe", f"/run/nvidia/mps/{GPU}/pipe"),
+                           ("/dev/shm", "/run/nvidia/mps/shm")], "mounts")
+
+
+# Stands for NVIDIA's, of which the device plugin needs one command. It keeps
+# what it was asked, and fails while a file says so.
+CTK = """#!/bin/sh
+printf '%s\\n' "$@" >'{folder}/asked'
+[ ! -e '{folder}/broken' ] || {{ echo 'no driver here' >&2; exit 1; }}
+while [ "$1" != --output ]; do shift; done
+printf '{{"cdiVersion": "0.5.0", "kind": "k", "devices": []}}' >"$2"
+"""
+
+
+def cdi(stand):
+    """No specification, no device; then names in it, and nothing else."""
+    own_node(stand)
+    tool = stand.sim / "root/usr/bin/nvidia-ctk"
+    tool.parent.mkdir(parents=True, exist_ok=True)
+    tool.write_text(CTK.format(folder=stand.folder))
+    tool.chmod(0o755)
+    broken = stand.folder / "broken"
+    broken.touch()
+    stand.agent()
+    kubelet = stand.kubelet()
+    plugin = stand.device_plugin("--device-list-strategy", "cdi-cri",
+                                 "--device-list-strategy", "cdi-annotations")
+    kubelet.wait(GPU, "capacity=2 healthy=0", 15)
+    wait_until(lambda: "no driver here" in plugin.errors(), 15,
+               lambda: f"not said: {plugin.errors()[-600:]}")
+    check((stand.folder / "asked").read_text().splitlines()[:2] ==
+          ["cdi", "generate"], "the command")
+    broken.unlink()
+    kubelet.wait(GPU, "healthy=2 unhealthy=0", 20)
+    made = sorted(p.name for p in (stand.sim / "root/var/run/cdi").iterdir())
+    equal(made, ["k8s.device-plugin.nvidia.com-gpu.json"], "specifications")
+    [seen] = allocate(kubelet, [FIRST])
+    name = f"k8s.device-plugin.nvidia.com/gpu={FIRST}"
+    equal((seen["envs"], seen["mounts"], seen["nodes"], seen["cdi"]),
+          ({}, [], [], [name]), "what a container is given")
+    equal(list(seen["annotations"].values()), [name], "annotations")
+
+
+def loaded_anew(stand):
+    """SIGHUP: the configuration file as it is now; a wrong one changes nothing.
+    """
+    own_node(stand)
+    config = stand.folder / "config.yaml"
+    config.write_text("version: v1\n")
+    kubelet, _, plugin = ready(stand, "--config-file", str(config),
+                               scenario=None)
+    config.write_text("version: v1\nflags: {migStrategy: both}\n")
+    plugin.send_signal(signal.SIGHUP)
+    wait_until(lambda: "not loaded anew" in plugin.errors(), 5, "nothing said")
+    check("both" in plugin.errors(), plugin.errors()[-300:])
+    equal(kubelet.resource(GPU)["registrations"], 1, "registrations")
+    config.write_text(SHARED)
+    plugin.send_signal(signal.SIGHUP)
+    kubelet.wait(GPU + ".shared", "healthy=8 stream=open", 10)
+    kubelet.wait(GPU, "allocatable=0", 5)
+    plugin.send_signal(signal.SIGHUP)
+    kubelet.wait(GPU + ".shared", "registrations>=2 healthy=8 stream=open", 10)
+    kubelet.admitted("a", GPU + ".shared", "1")
+    check(plugin.end() < 2 * FACTOR, "it takes long to end")
+    equal(plugin.child.returncode, 0, "exit code")
+
+
+def told(stand):
+    """device-plugin.json: what was offered, and the calls."""
+    kubelet, _, _ = ready(stand, scenario="healthy-8xh100")
+    kubelet.admitted("a", GPU, "2")
+    path = stand.state_dir / "device-plugin.json"
+
+    def seen():
+        return json.loads(path.read_text())["resources"].get(GPU, {}) \
+            if path.exists() else {}
+    wait_until(lambda: seen().get("calls", {}).get("Allocate"), 5,
+               lambda: f"not counted: {seen()}")
+    equal((seen()["kubelet_listens"], seen()["healthy"], seen()["unhealthy"],
+           seen()["calls"]["Allocate"]["answered"]), (True, 8, 0, 1), "status")
+    equal(path.stat().st_mode & 0o777, 0o644, "mode")
 
 
 SHARED = """version: v1
@@ -257,10 +354,10 @@ def from_the_start(stand):
     stand.agent()
     kubelet = stand.kubelet()
     stand.device_plugin()
-    time.sleep(3 * FACTOR)
-    equal(kubelet.resource(GPU).get("allocatable", 0), 0, "healthy devices")
+    # Who never said its name is listed all the same.
+    kubelet.wait(GPU, "stream=open capacity=8 healthy=0", 15)
     stand.clear()
-    kubelet.wait(GPU, "healthy=8", GOOD_SOON + 5)
+    kubelet.wait(GPU, "capacity=8 healthy=8", GOOD_SOON + 5)
 
 
 def one_stuck_client(stand):
@@ -297,12 +394,16 @@ CASES = [
     ("A4 A5 I3 replicas", replicas),
     ("A5 A8 wrong requests, and the same again", wrong_requests),
     ("A6 what containers are given", strategies),
+    ("A6 what containers are given: MPS", mps),
+    ("A6 what containers are given: CDI", cdi),
     ("A7 unhealthy devices are refused", unhealthy_refused),
     ("I1 I5 strategy none", strategy_none),
     ("I1 I2 strategy mixed", strategy_mixed),
     ("I1 strategy single", strategy_single),
     ("I4 MIG changes", mig_changes),
     ("I6 refused settings", refused_settings),
+    ("I6 SIGHUP loads the settings anew", loaded_anew),
+    ("what it tells of itself", told),
     ("H1 Xids", xids),
     ("H1 Xids that are disabled", xids_disabled),
     ("H2 an Xid of a whole GPU", parent_wide),

@@ -71,9 +71,4 @@ class AllocationView {
   std::unordered_map<std::string, size_t> index_;  // into ids_
 };
 
-inline DeviceIds preferred(const AllocationView& view,
-                           const PreferredWish& wish) {
-  return view.preferred(wish).ids;
-}
-
 }  // namespace gpuward::kubelet

@@ -37,6 +37,10 @@ Allocatable shared(Allocatable::Kind kind, Placement placement) {
   return out;
 }
 
+DeviceIds preferred(const AllocationView& view, const PreferredWish& wish) {
+  return view.preferred(wish).ids;
+}
+
 DeviceIds ids(std::initializer_list<int> numbers) {
   DeviceIds out;
   for (const int number : numbers) {

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "kubelet/wire/messages.h"
 
@@ -32,13 +30,6 @@ Result<void> make_directory(const std::string& path) {
         fmt::format("cannot make the directory {}: {}", path, error.message()));
   }
   return {};
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 // Very old where it cannot be told.
@@ -123,9 +114,10 @@ Guard::~Guard() {
 void Guard::recall() {
   const std::string path = settings_.state_dir + "/registrations.json";
   if (age_of(path) > std::max(settings_.plugin_grace, kForgotten)) return;
-  const std::string text = text_of(path);
-  if (text.empty()) return;
-  const auto saved = saved_from_text(text);
+  const auto text = kept_text(path);
+  if (text && text->empty()) return;
+  const auto saved =
+      text ? saved_from_text(*text) : std::unexpected(text.error());
   if (!saved) return log_.event("state-unreadable", {}, saved.error().text);
   for (const SavedResource& one : *saved) {
     if (!is_plain_name(one.endpoint) || !is_resource(one.resource)) continue;

@@ -28,11 +28,10 @@ Millis PerResource::for_resource(const std::string& resource) const {
   return found == of.end() ? usual : found->second;
 }
 
-Result<void> set_deadline(PerResource& out, const std::string& text,
-                          Result<Millis> (*parse)(const std::string&)) {
+Result<void> set_deadline(PerResource& out, const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos) {
-    out.usual = TRY(parse(text));
+    out.usual = TRY(duration_from(text));
     return {};
   }
   const std::string resource = text.substr(0, equals);
@@ -41,7 +40,7 @@ Result<void> set_deadline(PerResource& out, const std::string& text,
         Error::Kind::malformed,
         fmt::format("'{}' is no resource: write vendor.com/name=2s", resource));
   }
-  out.of[resource] = TRY(parse(text.substr(equals + 1)));
+  out.of[resource] = TRY(duration_from(text.substr(equals + 1)));
   return {};
 }
 

@@ -40,10 +40,8 @@ struct GuardSettings {
   Millis plugin_grace = 5min;
 };
 
-// "2s", "hami.io/gpu=30s": sets the usual one or that of a resource. `parse`
-// reads a duration.
-Result<void> set_deadline(PerResource& out, const std::string& text,
-                          Result<Millis> (*parse)(const std::string&));
+// "2s", "hami.io/gpu=30s": sets the usual one or that of a resource.
+Result<void> set_deadline(PerResource& out, const std::string& text);
 
 // Error::malformed says which settings make no sense together.
 Result<void> check(const GuardSettings& settings);

@@ -2,16 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/text.h"
-
 namespace gpuward::kubelet {
 namespace {
-
-Result<Millis> in_ms(const std::string& text) {
-  const auto number = to_number<int64_t>(text);
-  if (!number) return fail(Error::Kind::malformed, "no number");
-  return Millis(*number);
-}
 
 GuardSettings sound() {
   return {.kubelet_dir = "/k", .plugin_dir = "/p", .state_dir = "/s"};
@@ -19,13 +11,13 @@ GuardSettings sound() {
 
 TEST(GuardSettings, ADeadlineIsOfAllOrOfOneResource) {
   PerResource deadline{.usual = 2s};
-  EXPECT_TRUE(set_deadline(deadline, "3000", in_ms));
-  EXPECT_TRUE(set_deadline(deadline, "a.b/c=7", in_ms));
+  EXPECT_TRUE(set_deadline(deadline, "3s"));
+  EXPECT_TRUE(set_deadline(deadline, "a.b/c=7ms"));
   EXPECT_EQ(deadline.for_resource("a.b/c"), 7ms);
   EXPECT_EQ(deadline.for_resource("a.b/d"), 3s);
-  EXPECT_FALSE(set_deadline(deadline, "soon", in_ms));
-  EXPECT_FALSE(set_deadline(deadline, "gpu=7", in_ms));
-  EXPECT_FALSE(set_deadline(deadline, "a.b/c=", in_ms));
+  EXPECT_FALSE(set_deadline(deadline, "soon"));
+  EXPECT_FALSE(set_deadline(deadline, "gpu=7s"));
+  EXPECT_FALSE(set_deadline(deadline, "a.b/c="));
 }
 
 TEST(GuardSettings, WhatMakesNoSenseIsRefused) {

@@ -22,7 +22,8 @@ class CallLog {
   // How a call ended, seen from its caller.
   enum class Outcome {
     answered,  // as it should be
-    degraded,  // answered by us in place of somebody who is late or gone
+    degraded,  // answered, with less than there could be: by us in place of
+               // somebody who is late or gone, or without the best there is
     failed,    // with an error
   };
   struct Call {

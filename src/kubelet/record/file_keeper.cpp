@@ -12,7 +12,6 @@
 #include <set>
 
 #include "base/fd.h"
-#include "base/result.h"
 #include "base/side_thread.h"
 
 namespace gpuward::kubelet {
@@ -63,6 +62,12 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 }  // namespace
+
+Result<std::string> kept_text(const std::string& path) {
+  auto text = read_file(path);
+  if (!text && text.error().kind == Error::Kind::not_found) return "";
+  return text;
+}
 
 // Outlives the keeper where its thread is stuck: see SideThread.
 struct FileKeeper::State {

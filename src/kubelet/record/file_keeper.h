@@ -9,7 +9,13 @@
 #include <memory>
 #include <string>
 
+#include "base/result.h"
+
 namespace gpuward::kubelet {
+
+// What the keeper before this one left; empty where there is nothing. For the
+// start, when nobody waits yet.
+Result<std::string> kept_text(const std::string& path);
 
 class FileKeeper {
  public:

@@ -195,6 +195,22 @@ bool Registrant::is_known() const {
           BootClock::now() - registered_at_ < kStreamIsDue);
 }
 
+Json Registrant::status() const {
+  int64_t healthy = 0;
+  int64_t unhealthy = 0;
+  if (const auto devices = decode_devices(devices_)) {
+    for (const Device& device : *devices) {
+      ++(device.healthy ? healthy : unhealthy);
+    }
+  }
+  Json out = Json::object();
+  out.set("kubelet_listens", is_watched());
+  out.set("healthy", healthy);
+  out.set("unhealthy", unhealthy);
+  out.set("calls", log_.counts_of(settings_.resource));
+  return out;
+}
+
 void Registrant::register_now() {
   auto client = RpcClient::open(loop_, settings_.kubelet_socket);
   const auto request = with_endpoint(

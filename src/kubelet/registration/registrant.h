@@ -69,6 +69,9 @@ class Registrant {
 
   // True while a kubelet listens to our devices.
   bool is_watched() const { return !streams_.empty(); }
+  // For people and metrics: "kubelet_listens", how many devices it was told of
+  // as "healthy" and "unhealthy", "calls" as CallLog counted them.
+  Json status() const;
 
  private:
   bool serve_anew();

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "kubelet/plugin/saved_state.h"
 #include "kubelet/plugin/unnamed.h"
@@ -13,19 +11,15 @@
 namespace gpuward::kubelet {
 namespace {
 
-constexpr const char* kState = "/device-plugin.json";
+constexpr const char* kState = "/inventory.json";
+constexpr const char* kStatus = "/device-plugin.json";
+// Who reads the status tells by its time whether anybody runs.
+constexpr Millis kTellAgain = 1min;
 // So long a start waits for the first snapshot, lest devices that are well be
 // Unhealthy for a moment. An agent's file is read in a fraction of that.
 constexpr Millis kFirstNews = 500ms;
 // So long a resource that is no more still tells the kubelet that it has none.
 constexpr Millis kFarewell = 2s;
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 std::string directory_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
@@ -80,10 +74,11 @@ DevicePlugin::DevicePlugin(Loop& loop, const Host& host, Wanted wanted)
 DevicePlugin::~DevicePlugin() = default;
 
 void DevicePlugin::recall() {
-  saved_text_ = text_of(wanted_.state_dir + kState);
-  if (saved_text_.empty()) return;
-  auto saved = saved_state_from(saved_text_);
+  auto text = kept_text(wanted_.state_dir + kState);
+  if (text && text->empty()) return;
+  auto saved = text ? saved_state_from(*text) : std::unexpected(text.error());
   if (!saved) return log_.event("state-unreadable", {}, saved.error().text);
+  saved_text_ = std::move(*text);
   inventory_ = std::move(saved->inventory);
   health_ = std::move(saved->health);
 }
@@ -97,6 +92,24 @@ void DevicePlugin::look() {
   std::erase_if(leaving_, [](const std::unique_ptr<Offer>& offer) {
     return BootClock::now() - offer->withdrawn_at() > kFarewell;
   });
+  tell();
+}
+
+void DevicePlugin::tell() {
+  Json resources = Json::object();
+  for (const auto& [name, offer] : offers_) {
+    resources.set(name, offer->status());
+  }
+  const Boot now = BootClock::now();
+  if (resources == told_ && now - told_at_ < kTellAgain) return;
+  told_ = resources;
+  told_at_ = now;
+  Json status = Json::object();
+  status.set("schema", 1);
+  status.set("at", to_iso(wall_now()));
+  status.set("resources", std::move(resources));
+  status.set("log_lines_dropped", log_.dropped_lines());
+  files_.replace(wanted_.state_dir + kStatus, status.dump(2) + "\n", true);
 }
 
 void DevicePlugin::hear(SnapshotReader::News news) {

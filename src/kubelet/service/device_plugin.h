@@ -47,6 +47,7 @@ class DevicePlugin {
   void offer();
   void let_go_of_others(const std::vector<Resource>& wanted);
   void save();
+  void tell();
 
   Loop& loop_;
   const Host& host_;
@@ -60,6 +61,8 @@ class DevicePlugin {
   std::string why_none_;
   std::vector<std::string> notes_;
   std::string saved_text_;
+  Json told_;  // the resources, as people and metrics were told last
+  Boot told_at_{};
   bool has_heard_ = false;
   Boot started_;
   std::map<std::string, std::unique_ptr<Offer>> offers_;

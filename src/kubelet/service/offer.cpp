@@ -52,18 +52,6 @@ std::string joined(const std::vector<std::string>& parts) {
   return out;
 }
 
-// "GPU-1 GPU-2", of a request to allocate.
-std::string devices_in(std::string_view method, const std::string& request) {
-  std::string out;
-  if (method != method::kAllocate) return out;
-  const auto wishes = decode_allocate_wishes(request);
-  if (!wishes) return out;
-  for (const DeviceIds& ids : *wishes) {
-    for (const std::string& id : ids) out += (out.empty() ? "" : " ") + id;
-  }
-  return out;
-}
-
 }  // namespace
 
 Offer::Offer(Context context, const std::string& resource)
@@ -112,11 +100,13 @@ void Offer::called(CallId call, std::string_view method,
   const auto began = Steady::now();
   auto answered = answer(method, request);
   CallLog::Call line{.resource = resource_.name, .method = method};
-  if (const std::string ids = devices_in(method, request); !ids.empty()) {
+  if (const std::string ids = ids_asked_for(method, request); !ids.empty()) {
     line.more.set("devices", ids);
   }
   if (answered) {
-    kubelet_.answer(call, std::move(*answered));
+    kubelet_.answer(call, std::move(answered->bytes));
+    line.text = std::move(answered->shortfall);
+    if (!line.text.empty()) line.outcome = CallLog::Outcome::degraded;
   } else {
     line.outcome = CallLog::Outcome::failed;
     line.text = answered.error().text;
@@ -127,23 +117,27 @@ void Offer::called(CallId call, std::string_view method,
   context_.log.call(line);
 }
 
-Result<std::string> Offer::answer(std::string_view method,
-                                  const std::string& request) {
+Result<Offer::Answer> Offer::answer(std::string_view method,
+                                    const std::string& request) {
   if (method == method::kPreferred) return prefer(request);
   if (method == method::kAllocate) return allocate_for(request);
-  if (method == method::kPreStart) return std::string();
+  if (method == method::kPreStart) return Answer{};
   return fail(Error::Kind::unsupported, "no such call");
 }
 
-Result<std::string> Offer::prefer(const std::string& request) {
+Result<Offer::Answer> Offer::prefer(const std::string& request) {
   std::vector<DeviceIds> out;
+  bool is_best = true;
   for (const PreferredWish& wish : TRY(decode_preferred_wishes(request))) {
-    out.push_back(preferred(view_, wish));
+    Preferred one = view_.preferred(wish);
+    is_best = is_best && one.exact;
+    out.push_back(std::move(one.ids));
   }
-  return encode_preferred(out);
+  return Answer{encode_preferred(out),
+                is_best ? "" : "so many GPUs that not every set was looked at"};
 }
 
-Result<std::string> Offer::allocate_for(const std::string& request) {
+Result<Offer::Answer> Offer::allocate_for(const std::string& request) {
   const auto wishes = TRY(decode_allocate_wishes(request));
   const Root& root = context_.host.evidence;
   const AllocateInput input{.resource = resource_,
@@ -154,7 +148,7 @@ Result<std::string> Offer::allocate_for(const std::string& request) {
                                   return root.lstat(path).has_value();
                                 },
                             .make_uuid = random_uuid};
-  return encode(TRY(allocate(input, wishes)));
+  return Answer{encode(TRY(allocate(input, wishes))), {}};
 }
 
 }  // namespace gpuward::kubelet

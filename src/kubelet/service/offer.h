@@ -42,15 +42,19 @@ class Offer {
 
   // As Registrant's.
   void look() { kubelet_.look(); }
+  Json status() const { return kubelet_.status(); }
 
  private:
   using CallId = Registrant::CallId;
   void tell_health();
   void called(CallId call, std::string_view method, const std::string& request);
-  Result<std::string> answer(std::string_view method,
-                             const std::string& request);
-  Result<std::string> prefer(const std::string& request);
-  Result<std::string> allocate_for(const std::string& request);
+  struct Answer {
+    std::string bytes;
+    std::string shortfall;  // in which way it is less than it should be
+  };
+  Result<Answer> answer(std::string_view method, const std::string& request);
+  Result<Answer> prefer(const std::string& request);
+  Result<Answer> allocate_for(const std::string& request);
 
   Context context_;
   Resource resource_;

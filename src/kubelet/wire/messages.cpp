@@ -209,6 +209,17 @@ Result<std::vector<DeviceIds>> decode_allocate_wishes(std::string_view bytes) {
   return out;
 }
 
+std::string ids_asked_for(std::string_view method, std::string_view request) {
+  std::string out;
+  if (method != method::kAllocate) return out;
+  const auto wishes = decode_allocate_wishes(request);
+  if (!wishes) return out;
+  for (const DeviceIds& ids : *wishes) {
+    for (const std::string& id : ids) out += (out.empty() ? "" : " ") + id;
+  }
+  return out;
+}
+
 std::string encode(const std::vector<Allocation>& allocations) {
   v1beta1::AllocateResponse message;
   for (const Allocation& allocation : allocations) {

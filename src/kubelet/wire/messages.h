@@ -104,6 +104,8 @@ Result<std::vector<DeviceIds>> decode_preferred(std::string_view bytes);
 
 std::string encode_allocate_wishes(const std::vector<DeviceIds>& wishes);
 Result<std::vector<DeviceIds>> decode_allocate_wishes(std::string_view bytes);
+// For the log: "GPU-1 GPU-2", of a request to Allocate; else empty.
+std::string ids_asked_for(std::string_view method, std::string_view request);
 // Deterministic: maps are written in the order of their keys.
 std::string encode(const std::vector<Allocation>& allocations);
 Result<std::vector<Allocation>> decode_allocations(std::string_view bytes);
