@@ -7,6 +7,8 @@ simulated node with an agent. Plugin, guard, device plugin, agent and prober are
 killed, the vendor's also stopped and told of bad devices. Meanwhile
 
   no device is handed out twice, and no answer is another pod's;
+  no pod is refused that could have its devices from those who have been running
+  for 2 s;
   the kubelet never disagrees with what there is for more than 2 s in which
   those who must tell it are running;
   in the last third, in which guard and device plugin are left alone, their
@@ -28,6 +30,7 @@ from stand import (FACTOR, Failed, Stand, check, sanitized,  # noqa: E402
                    time_of)
 
 VENDOR, OURS = "example.com/gpu", "nvidia.com/gpu"
+TELLERS = {VENDOR: ("guard", "vendor"), OURS: ("device-plugin", "agent")}
 SCENARIO, OUR_DEVICES = "healthy-8xh100", 8
 DISAGREES_S = 2
 # Between two troubles: some follow each other closely, others find all at rest.
@@ -133,7 +136,7 @@ class Chaos:
         self.held = {}  # pod → {(resource, device)}
         self.odd_since = {}
         self.longest = {VENDOR: 0.0, OURS: 0.0}
-        self.counts = {"admitted": 0, "refused": 0}
+        self.counts = {"admitted": 0, "refused": 0, "rightly": 0}
         self.slowest = 0.0
         self.over = threading.Event()
         self.trouble = []
@@ -153,11 +156,18 @@ class Chaos:
         pod = f"pod-{number}"
         resource = self.dice.choice((VENDOR, OURS))
         count = self.dice.choice((1, 1, 1, 2, 3))
+        began, calm = time.monotonic(), self.crowd.calm_since(*TELLERS[resource])
         seen = self.kubelet.admit(pod, resource, str(count), within=20)
         check("admitted" in seen, f"{pod} waits for 20 s: {seen}")
         self.slowest = max(self.slowest, seen["seconds"])
         if not seen["admitted"]:
             self.counts["refused"] += 1
+            if calm is not None and began - calm > DISAGREES_S * FACTOR and \
+                    calm == self.crowd.calm_since(*TELLERS[resource]):
+                self.counts["rightly"] += 1
+                check(self.free(resource) < count,
+                      f"{pod} is refused {count} of {self.free(resource)} "
+                      f"{resource}: {seen}")
             return
         self.counts["admitted"] += 1
         [grant] = seen["allocations"]
@@ -170,6 +180,15 @@ class Chaos:
         check(sorted(told.split(",")) == grant["ids"],
               f"{pod} has {grant['ids']}, and is told of {told}")
         self.held[pod] = mine
+
+    def free(self, resource):
+        """How many devices a pod could have."""
+        held = {one for mine in self.held.values() for of, one in mine
+                if of == resource}
+        if resource == OURS:
+            return OUR_DEVICES - len(held)
+        return sum(health == "Healthy" and one not in held
+                   for one, health in self.crowd.vendor_health.items())
 
     def let_go(self):
         while sum(map(len, self.held.values())) > 9 or (
@@ -190,10 +209,8 @@ class Chaos:
                                      if health == "Healthy"},
             OURS: len(seen[OURS]) == OUR_DEVICES,
         }
-        tellers = {VENDOR: ("guard", "vendor"),
-                   OURS: ("device-plugin", "agent")}
         for name, is_right in right.items():
-            calm = self.crowd.calm_since(*tellers[name])
+            calm = self.crowd.calm_since(*TELLERS[name])
             if is_right or calm is None:
                 self.odd_since.pop(name, None)
                 continue
@@ -270,6 +287,8 @@ def main():
         chaos.run(told.admissions, told.pace)
     except Failed as error:
         failure = error
+        for name, process in chaos.crowd.running.items() if chaos else ():
+            print(f"the last words of {name}:\n{process.errors()[-3000:]}")
     finally:
         stand.close()
     if chaos:

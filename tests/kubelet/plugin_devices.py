@@ -356,6 +356,8 @@ def from_the_start(stand):
     stand.device_plugin()
     # Who never said its name is listed all the same.
     kubelet.wait(GPU, "stream=open capacity=8 healthy=0", 15)
+    time.sleep(4 * FACTOR)  # longer than is tolerated
+    equal(kubelet.resource(GPU)["messages"], 1, "lists while nothing changes")
     stand.clear()
     kubelet.wait(GPU, "capacity=8 healthy=8", GOOD_SOON + 5)
 

@@ -201,7 +201,8 @@ std::optional<SavedResource> Ward::saved() const {
 Json Ward::status() const {
   Json out = Json::object();
   out.set("plugin", state_in_words());
-  for (const auto& [key, value] : kubelet_.status().as_object()) {
+  const Json at_kubelet = kubelet_.status();  // outlives the loop
+  for (const auto& [key, value] : at_kubelet.as_object()) {
     out.set(key, value);
   }
   out.set("late_answers", late_answers_);
