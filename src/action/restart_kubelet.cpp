@@ -133,7 +133,7 @@ std::optional<std::string> completed_admission(
     const Host& host, const std::vector<int>& plugins) {
   const Collected log = collect_kubelet_log(host);
   const auto last = admission_in(log.evidence, host.evidence, wall_now());
-  if (last && last->seen && !last->waits) {
+  if (last && last->completed && !last->waits) {
     return "the kubelet's admission loop goes on: " +
            printable(trim(last->since.text), 300);
   }

@@ -63,6 +63,11 @@ TEST_F(RestartKubelet, AKubeletThatOnlyStartedProvesNothing) {
              std::string(kWaits) +
                  "I0730 20:50:00.000000   30001 server.go:1] \"Started\"\n");
   EXPECT_FALSE(completed_admission(host(), {31207}));
+  tree_.file(
+      "/var/log/kubelet.log",
+      std::string(kWaits) +
+          R"(I0730 20:50:00.1   30001 kubelet.go:2] "SyncLoop ADD" source="file" pods=[])");
+  EXPECT_FALSE(completed_admission(host(), {31207}));
 }
 
 TEST_F(RestartKubelet, OrByAPluginThatTheKubeletStartedSince) {

@@ -205,6 +205,9 @@ void KubeletAdmissions::begin(const Evidence& evidence, const KlogHead& head,
   next.pid = head.pid;
   next.since = evidence;
   next.seen = true;
+  // One that waits holds the loop up: whatever the loop does next ends it.
+  next.completed =
+      last_->completed || (last_->waits && message.starts_with(kLoop));
   next.waits = message.starts_with(kAdd) || message.starts_with(kAdmit);
   if (message.starts_with(kAdd)) {
     next.pods = pods_in(message);
@@ -214,7 +217,7 @@ void KubeletAdmissions::begin(const Evidence& evidence, const KlogHead& head,
     next.pods = pod_in_admit(message);
     next.uid = printable(value_after(message, "podUID=\"", "\""), 100);
     // Older kubelets do not say whose admission this is: one of those before.
-    if (next.pods.empty() && last_) next.pods = last_->pods;
+    if (next.pods.empty()) next.pods = last_->pods;
   }
   last_ = std::move(next);
   began_ = head.at;
@@ -228,7 +231,9 @@ void KubeletAdmissions::progress(std::string_view message) {
     return names(message, pod);
   });
   const bool all_named = before > 0 && last_->pods.empty();
-  if (by_uid || all_named) last_->waits = false;
+  if (!by_uid && !all_named) return;
+  last_->waits = false;
+  last_->completed = true;
 }
 
 std::optional<KubeletAdmissions::Admission> KubeletAdmissions::last(
@@ -256,7 +261,10 @@ Result<KubeletAdmissions::Admission> admission_in(
     return fail(Error::Kind::not_found,
                 "the kubelet that wrote this log does not run any more");
   }
-  if (last->waits && has_folder(root, *last)) last->waits = false;
+  if (last->waits && has_folder(root, *last)) {
+    last->waits = false;
+    last->completed = true;
+  }
   return *last;
 }
 

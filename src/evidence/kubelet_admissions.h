@@ -34,6 +34,9 @@ class KubeletAdmissions {
   struct Admission {
     bool waits = false;  // false: the loop did something later, or elsewhere
     bool seen = false;   // the log has a line of the loop's
+    // An admission of this kubelet's is over. A loop's line alone shows none: a
+    // kubelet begins with lists of pods that are empty.
+    bool completed = false;
     std::set<std::string> pods;  // "namespace/name", of those that wait
     std::string uid;             // of the pod, where the log tells it
     // From the last thing that the loop did to the last line of the log, or to

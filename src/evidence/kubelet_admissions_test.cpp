@@ -108,10 +108,24 @@ I0730 20:40:03.752799 7 status.go:1] "still here"
 }
 
 TEST(KubeletAdmissions, AStartWithoutPodsAdmitsNothing) {
-  EXPECT_FALSE(
-      last_of(
-          R"(I0730 20:39:03.752799 7 kubelet.go:2] "SyncLoop ADD" source="file" pods=[])")
-          ->waits);
+  const std::string start =
+      R"(I0730 20:39:03.752799 7 kubelet.go:2] "SyncLoop ADD" source="file" pods=[]
+I0730 20:39:03.8 7 kubelet.go:2] "SyncLoop (PLEG): event for pod" pod="ml/old-0"
+)";
+  const auto empty = last_of(start);
+  EXPECT_FALSE(empty->waits);
+  EXPECT_FALSE(empty->completed);
+  const std::string waits =
+      start +
+      R"(I0730 20:39:04.0 7 kubelet.go:2] "SyncLoop ADD" source="api" pods=["ml/train-0"]
+I0730 20:39:04.1 7 topology_manager.go:1] "Topology Admit Handler" podUID="69e0758e-1" podNamespace="ml" podName="train-0"
+)";
+  EXPECT_TRUE(last_of(waits)->waits);
+  EXPECT_FALSE(last_of(waits)->completed);
+  const auto over = last_of(
+      waits +
+      R"(I0730 20:39:05.0 7 kubelet.go:2] "SyncLoop UPDATE" source="api")");
+  EXPECT_TRUE(over->completed);
 }
 
 // The log of a live machine: the kubelet runs, folders of its pods are there.

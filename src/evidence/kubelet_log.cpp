@@ -63,7 +63,10 @@ Collected collect_kubelet_log(const Host& host) {
   Collected out;
   const Root& root = host.evidence;
   add_file(out, root);
-  if (out.evidence.empty() && root.exists("/var/lib/kubelet")) {
+  // A file may be left from a kubelet of long ago.
+  const bool is_of_now =
+      admission_in(out.evidence, root, wall_now()).has_value();
+  if (!is_of_now && root.exists("/var/lib/kubelet")) {
     add_journal(out, root);
   }
   auto facts = admission_facts(out.evidence, root, wall_now());

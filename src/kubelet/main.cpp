@@ -107,7 +107,7 @@ Result<Ending> run_device_plugin(const DevicePluginOptions& options) {
 Result<void> start_anew(char** arguments) {
   constexpr unsigned kFirst = 3;  // after the standard ones
   (void)::close_range(kFirst, ~0U, CLOSE_RANGE_CLOEXEC);
-  ::execv("/proc/self/exe", arguments);
+  ::execv("/proc/self/exe", arguments);  // path: our own program
   return fail_errno(errno, "starting anew");
 }
 

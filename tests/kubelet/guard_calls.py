@@ -7,7 +7,8 @@ import time
 
 from guard_stand import (OTHER, SHORT, hashes, kept_open, ready,
                          resource_status, short, untouched)
-from stand import FACTOR, GPU, Failed, check, equal, time_of, wait_until
+from stand import (FACTOR, GPU, Failed, check, equal, identity, time_of,
+                   wait_until)
 
 UNKNOWN = b"\xc2\x3e\x07unknown".hex()  # a field that nobody knows
 
@@ -181,6 +182,33 @@ def allocate_once(stand):
     equal(plugin.ask("calls")["Allocate"]["count"], 3, "calls of the plugin")
 
 
+def allocate_always_late(stand):
+    """Each answer comes, and each too late: that is a storm as well."""
+    kubelet, _, plugin = ready(stand, *short(), "--allocate-failures", "2")
+    plugin.ask(f"delay allocate {1.5 * SHORT * FACTOR}")
+    kubelet.refused("a", GPU, "1")
+    wait_until(lambda: resource_status(stand).get("late_answers") == 1, 5,
+               lambda: f"late_answers: {stand.guard_status()}")
+    equal(kubelet.resource()["allocatable"], 4, "allocatable after the first")
+    kubelet.refused("b", GPU, "1")
+    kubelet.wait(GPU, "unhealthy=4 stream=open", 3)
+    kubelet.wait(GPU, "healthy=4", 5)  # once the second is answered at last
+
+
+def one_directory(stand):
+    """By whatever name: the kubelet's socket is not to be taken."""
+    kubelet = stand.kubelet()
+    before = identity(stand.kubelet_dir / "kubelet.sock")
+    stand.plugin_dir.rmdir()
+    stand.plugin_dir.symlink_to(stand.kubelet_dir)
+    guard = stand.guard(wait=False)
+    wait_until(lambda: not guard.alive(), 5, "the guard runs")
+    equal(guard.child.returncode, 64, "exit code")
+    check("one directory" in guard.errors(), guard.errors())
+    equal(identity(stand.kubelet_dir / "kubelet.sock"), before, "the socket")
+    check(kubelet.alive(), "the kubelet has ended")
+
+
 def options_learned(stand):
     """The kubelet restarts while the plugin hangs in everything."""
     kubelet, _, plugin = ready(stand)
@@ -309,6 +337,7 @@ CASES = [
     ("G2 h20-mig-plugin-hang: 100 pods", scenario),
     ("G3 Allocate is late", allocate_late),
     ("G3 Allocate is never repeated", allocate_once),
+    ("G3 Allocate is always late", allocate_always_late),
     ("G4 options are known", options_learned),
     ("G4 options hang at the registration", options_hang),
     ("G5 PreStartContainer is late", pre_start_late),
@@ -316,6 +345,7 @@ CASES = [
     ("G10 lists in order", in_order),
     ("G10 a list over 4 MiB", oversize),
     ("G11 others go on", others_go_on),
+    ("G12 one directory for both", one_directory),
     ("G11 others' pods", others_pods),
 ]
 # Milliseconds are measured: nothing else runs meanwhile.

@@ -71,17 +71,21 @@ printf '{{"cdiVersion": "0.5.0", "kind": "k", "devices": []}}' >"$2"
 
 def cdi(stand):
     """No specification, no device; then names in it, and nothing else."""
+    broken = stand.folder / "broken"
+    broken.touch()
     own_node(stand)
     tool = stand.sim / "root/usr/bin/nvidia-ctk"
     tool.parent.mkdir(parents=True, exist_ok=True)
     tool.write_text(CTK.format(folder=stand.folder))
     tool.chmod(0o755)
-    broken = stand.folder / "broken"
-    broken.touch()
-    stand.agent()
+    agent = stand.agent()
     kubelet = stand.kubelet()
+    # The hook is another program of NVIDIA's; the tool lies beside it.
     plugin = stand.device_plugin("--device-list-strategy", "cdi-cri",
-                                 "--device-list-strategy", "cdi-annotations")
+                                 "--device-list-strategy", "cdi-annotations",
+                                 "--mig-strategy", "mixed",
+                                 "--nvidia-cdi-hook-path",
+                                 "/usr/bin/nvidia-cdi-hook")
     kubelet.wait(GPU, "capacity=2 healthy=0", 15)
     wait_until(lambda: "no driver here" in plugin.errors(), 15,
                lambda: f"not said: {plugin.errors()[-600:]}")
@@ -89,13 +93,23 @@ def cdi(stand):
           ["cdi", "generate"], "the command")
     broken.unlink()
     kubelet.wait(GPU, "healthy=2 unhealthy=0", 20)
-    made = sorted(p.name for p in (stand.sim / "root/var/run/cdi").iterdir())
+    made = sorted(p.name for p in (stand.sim / "root/var/run/cdi").iterdir()
+                  if not p.is_dir())
     equal(made, ["k8s.device-plugin.nvidia.com-gpu.json"], "specifications")
     [seen] = allocate(kubelet, [FIRST])
     name = f"k8s.device-plugin.nvidia.com/gpu={FIRST}"
     equal((seen["envs"], seen["mounts"], seen["nodes"], seen["cdi"]),
           ({}, [], [], [name]), "what a container is given")
     equal(list(seen["annotations"].values()), [name], "annotations")
+    # What is new is not handed out before it is described.
+    broken.touch()
+    agent.end()
+    own_node(stand, mig("3g.48gb"), name="divided")
+    stand.agent()
+    kubelet.wait(BIG, "capacity=1 healthy=0", 15)
+    kubelet.wait(GPU, "capacity=1 healthy=1", 5)
+    broken.unlink()
+    kubelet.wait(BIG, "healthy=1", 20)
 
 
 def loaded_anew(stand):

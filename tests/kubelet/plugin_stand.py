@@ -30,11 +30,12 @@ FIRST = "GPU-2f815c32-768d-d782-1073-db01d7b90215"
 SECOND = "GPU-bafcf1f7-1006-01e5-85e2-684fee364617"
 
 
-def own_node(stand, first="temperature: 30", second="temperature: 30"):
+def own_node(stand, first="temperature: 30", second="temperature: 30",
+             name="node"):
     """A scenario of two GPUs, with a line of YAML for each."""
     path = stand.folder / "scenario.yaml"
     path.write_text(NODE.format(first=first, second=second))
-    stand.node(path)
+    stand.node(path, name)
 
 
 def mig(*profiles, word="a"):

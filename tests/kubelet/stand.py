@@ -217,6 +217,7 @@ class Stand:
         self.environment = {**os.environ, "NO_COLOR": "1",
                             "LC_ALL": "C.UTF-8"}
         self.sim = None
+        self.sims = []  # those before it
         self.run_dir = None
 
     def track(self, process):
@@ -254,19 +255,24 @@ class Stand:
 
     # A simulated node, and gpuward's roles on it.
 
-    def node(self, scenario):
-        """One node for a stand; `scenario` is a name or a file."""
-        self.sim = self.folder / "node"
+    def node(self, scenario, name="node"):
+        """`scenario` is a name or a file. Another `name`: a second node, whose
+        agent works in the place of the first one's."""
+        if self.sim:
+            self.sims.append(self.sim)
+        self.sim = self.folder / name
         text = self.command("sim", "start", str(scenario), "--dir",
                             str(self.sim))
         for name, value in re.findall(r"^export (\w+)='(.*)'$", text, re.M):
             self.environment[name] = value
+        if self.sims:
+            self.environment["GPUWARD_RUN_DIR"] = str(self.run_dir)
         self.run_dir = pathlib.Path(self.environment["GPUWARD_RUN_DIR"])
 
     def end_node(self):
         """Hangs end with it, so that what hung can be ended too."""
-        if self.sim:
-            sim, self.sim = self.sim, None
+        while self.sim:
+            sim, self.sim = self.sim, self.sims.pop() if self.sims else None
             self.command("sim", "stop", "--dir", str(sim))
 
     def inject(self, *words):

@@ -27,10 +27,15 @@ class Circuit {
     ++stuck_;
     wait(now);
   }
-  // A call was answered in time, or one that was late at last.
+  // A call was answered in time.
   void answered() {
     late_in_a_row_ = 0;
     pauses_ = 0;
+  }
+  // One that was late was answered at last, or one of another kind: it shows
+  // that a plugin is back, not that one is quick.
+  void answered_at_last() {
+    if (is_open()) answered();
   }
   // A call that was late is over, answered or not.
   void over() { stuck_ = std::max(0, stuck_ - 1); }

@@ -20,6 +20,18 @@ TEST(Circuit, OpensAfterSoManyLateCallsInARow) {
   EXPECT_FALSE(circuit.is_open());
 }
 
+TEST(Circuit, AlwaysALittleLateOpensIt) {
+  Circuit circuit(2);
+  circuit.late(kNow);
+  circuit.over();
+  circuit.answered_at_last();
+  EXPECT_FALSE(circuit.is_open());
+  circuit.late(kNow);
+  EXPECT_TRUE(circuit.is_open());
+  circuit.answered_at_last();
+  EXPECT_FALSE(circuit.is_open());
+}
+
 TEST(Circuit, ThePluginIsAskedAnewInGrowingPauses) {
   Circuit circuit(1);
   EXPECT_FALSE(circuit.may_ask(kNow));  // well

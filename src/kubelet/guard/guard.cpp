@@ -32,6 +32,15 @@ Result<void> make_directory(const std::string& path) {
   return {};
 }
 
+// By links and other spellings too.
+bool is_same_directory(const std::string& one, const std::string& other) {
+  struct stat left {};
+  struct stat right {};
+  return ::stat(one.c_str(), &left) == 0 &&
+         ::stat(other.c_str(), &right) == 0 && left.st_dev == right.st_dev &&
+         left.st_ino == right.st_ino;
+}
+
 // Very old where it cannot be told.
 Millis age_of(const std::string& path) {
   struct stat found {};
@@ -85,6 +94,12 @@ Result<std::unique_ptr<Guard>> Guard::start(Loop& loop,
   TRY_VOID(check(settings));
   TRY_VOID(make_directory(settings.plugin_dir));
   TRY_VOID(make_directory(settings.state_dir));
+  if (is_same_directory(settings.kubelet_dir, settings.plugin_dir)) {
+    return fail(Error::Kind::malformed,
+                fmt::format("{} and {} are one directory: the guard would take "
+                            "the kubelet's own socket",
+                            settings.plugin_dir, settings.kubelet_dir));
+  }
   std::unique_ptr<Guard> guard(new Guard(loop, std::move(settings)));
   Guard* self = guard.get();
   self->recall();

@@ -31,6 +31,7 @@ PluginLink::PluginLink(Loop& loop, std::unique_ptr<RpcClient> client,
       client_(std::move(client)),
       deadlines_(deadlines),
       events_(std::move(events)),
+      opened_at_(BootClock::now()),
       retry_timer_(loop.new_timer()),
       liveness_timer_(loop.new_timer()),
       late_timer_(loop.new_timer()) {}
@@ -50,7 +51,10 @@ void PluginLink::connect() {
   client_->call(method::kOptions, "", deadlines_.options,
                 [this](RpcClient::Answer answer) {
                   if (answer.status.code != RpcStatus::ok) {
+                    const bool may_come = may_come_yet(answer.status);
+                    if (may_come) tries_ = 0;
                     watch_again();
+                    if (may_come) return;
                     const auto refused = events_.refused;
                     return refused(answer.status);
                   }
@@ -60,6 +64,12 @@ void PluginLink::connect() {
                   const auto connected = events_.connected;
                   connected(std::move(answer.bytes));
                 });
+}
+
+// A plugin may register a moment before it listens; a kubelet waits as well.
+bool PluginLink::may_come_yet(const RpcStatus& status) {
+  return status.code == RpcStatus::unavailable &&
+         BootClock::now() - opened_at_ < deadlines_.options;
 }
 
 void PluginLink::watch() {

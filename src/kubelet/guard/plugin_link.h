@@ -20,7 +20,8 @@ class PluginLink {
  public:
   struct Events {
     std::function<void(std::string options)> connected;
-    // Connecting failed; with the reason. It is tried again.
+    // Connecting failed, for a socket that is not there as long as
+    // Deadlines::options; with the reason. It is tried again.
     std::function<void(RpcStatus)> refused;
     std::function<void(std::string devices)> listed;
     // The list of devices ended; a new one is asked for.
@@ -51,6 +52,7 @@ class PluginLink {
   PluginLink(Loop& loop, std::unique_ptr<RpcClient> client, Deadlines deadlines,
              Events events);
   void connect();
+  bool may_come_yet(const RpcStatus& status);
   void watch();
   void watch_again();
   void ask_whether_alive();
@@ -60,6 +62,7 @@ class PluginLink {
   std::unique_ptr<RpcClient> client_;
   Deadlines deadlines_;
   Events events_;
+  Boot opened_at_;
   int retry_timer_;
   int liveness_timer_;
   int late_timer_;

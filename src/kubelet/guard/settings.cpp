@@ -61,6 +61,10 @@ Result<void> check(const GuardSettings& settings) {
                 "--allocate-failures must be 1 or more");
   }
   constexpr Millis kOftenest = 100ms;
+  if (settings.options_deadline < kOftenest) {
+    return fail(Error::Kind::malformed,
+                "--options-deadline must be 100 ms or more");
+  }
   if (settings.liveness_interval < kOftenest) {
     return fail(Error::Kind::malformed,
                 "--liveness-interval must be 100 ms or more");

@@ -128,8 +128,9 @@ void Ward::finished(uint64_t key, const RpcClient::Answer& answer) {
   const bool is_answer = is_an_answer(answer.status);
   if (Circuit* circuit = circuit_of(call.method)) {
     if (call.is_late) circuit->over();
-    if (is_answer) circuit->answered();
-    if (is_answer && allocate_.stuck() == 0) allocate_.answered();
+    if (is_answer && call.is_late) circuit->answered_at_last();
+    if (is_answer && !call.is_late) circuit->answered();
+    if (is_answer && allocate_.stuck() == 0) allocate_.answered_at_last();
   }
   if (call.is_late && is_answer) {
     ++late_answers_;

@@ -69,6 +69,11 @@ void Registrant::publish(std::string devices) {
   for (const CallId stream : streams_) server_->send(stream, devices_);
 }
 
+void Registrant::withdraw() {
+  is_withdrawn_ = true;
+  publish("");
+}
+
 void Registrant::answer(CallId call, std::string bytes) {
   if (server_) server_->answer(call, std::move(bytes));
 }
@@ -105,8 +110,12 @@ bool Registrant::serve_anew() {
 void Registrant::called(CallId call, std::string_view method,
                         std::string request) {
   if (method == method::kOptions) {
+    const auto began = std::chrono::steady_clock::now();
     server_->answer(call, options_);
-    log_.call({.resource = settings_.resource, .method = method});
+    log_.call({.resource = settings_.resource,
+               .method = method,
+               .took = std::chrono::duration_cast<std::chrono::microseconds>(
+                   std::chrono::steady_clock::now() - began)});
   } else if (method == method::kListAndWatch) {
     streams_.insert(call);
     if (has_devices_) server_->send(call, devices_);
@@ -141,7 +150,7 @@ void Registrant::try_again() {
 }
 
 void Registrant::look() {
-  if (registration_.empty()) return;
+  if (registration_.empty() || is_withdrawn_) return;
   const auto kubelet = socket_at(settings_.kubelet_socket);
   if (kubelet != seen_kubelet_) {
     // It came, went, or was started anew, and knows nothing of us. Streams of

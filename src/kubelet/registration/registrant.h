@@ -64,6 +64,10 @@ class Registrant {
   // Another plugin serves this resource.
   bool is_displaced() const { return is_displaced_; }
 
+  // The resource is no more: who listens is told of no devices, and nothing is
+  // registered any more. For good.
+  void withdraw();
+
   // Something changed in the kubelet's directory (SocketWatch).
   void look();
 
@@ -109,6 +113,7 @@ class Registrant {
   bool registered_with_kubelet_ = false;
   bool is_away_ = false;
   bool is_displaced_ = false;
+  bool is_withdrawn_ = false;
   std::optional<SocketIdentity> served_by_;  // that was registered with last
   // The kubelet that ended our last stream, and when.
   std::optional<SocketIdentity> lost_;

@@ -258,6 +258,21 @@ TEST_F(Registered, P6_ASocketThatGoesDuringTheRegistrationIsMadeAnewAtOnce) {
   EXPECT_LT(BootClock::now() - began, kBeforeTheDeadline);
 }
 
+TEST_F(Registered, WhatIsWithdrawnSaysSoAndNeverComesBack) {
+  start_kubelet();
+  run_until([this] {
+    if (kubelet_->devices.size() == 1) registrant_->withdraw();
+    if (kubelet_->devices.size() == 2) {
+      kubelet_->plugin->cancel(kubelet_->stream);
+      // Longer than the pause after which one would register again.
+      (void)loop_->at(2, BootClock::now() + 600ms, [this] { loop_->end(); });
+    }
+    return false;
+  });
+  EXPECT_EQ(kubelet_->devices.back(), "");
+  EXPECT_EQ(kubelet_->registrations.size(), 1U);
+}
+
 TEST_F(Registered, OtherOptionsAreRegisteredAnew) {
   start_kubelet();
   run_until([this] {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <map>
 #include <vector>
 
 #include "base/side_thread.h"
@@ -10,6 +11,7 @@
 #include "bundle/turn.h"
 #include "evidence/containers/roots_alone.h"
 #include "kubelet/plugin/answer.h"
+#include "kubelet/plugin/unnamed.h"
 #include "loop/inbox.h"
 
 namespace gpuward::kubelet {
@@ -25,14 +27,31 @@ std::string spec_name() {
   return fmt::format("{}-{}.json", kCdiVendor, kCdiClass);
 }
 
-// What the specification is about: it is made anew when this changes.
-std::string devices_of(const Inventory& inventory) {
-  std::string out;
+// What the specification is about, UUID → its name there: it is made anew when
+// this changes.
+using Described = std::map<std::string, std::string>;
+
+Described devices_of(const Inventory& inventory, bool by_index) {
+  Described out;
   for (const KnownGpu& gpu : inventory.gpus) {
-    out += gpu.uuid + "\n";
-    for (const MigDevice& mig : gpu.mig) out += mig.uuid + "\n";
+    out[gpu.uuid] = by_index ? std::to_string(gpu.index) : gpu.uuid;
+    for (const MigDevice& mig : gpu.mig) {
+      out[mig.uuid] =
+          by_index ? fmt::format("{}:{}", gpu.index, mig.index) : mig.uuid;
+    }
   }
   return out;
+}
+
+// The setting names what specifications call as their hook, which may be
+// nvidia-cdi-hook: then NVIDIA's tool lies beside it, or where packages put it.
+Result<std::string> find_tool(const Root& root, const std::string& hook) {
+  constexpr std::string_view kTool = "nvidia-ctk";
+  const std::string beside =
+      hook.substr(0, hook.rfind('/') + 1) + std::string(kTool);
+  auto found = find_roots_alone(root, beside);
+  if (found || found.error().kind != Error::Kind::not_found) return found;
+  return find_roots_alone(root, "/usr/bin/nvidia-ctk");
 }
 
 std::string first_line(std::string_view text) {
@@ -51,16 +70,13 @@ struct CdiSpec::State {
                                    const std::string& output) const;
   // On the thread; what went wrong.
   Result<void> run() const;
-  void made(const std::string& devices, const Result<void>& result);
+  void made(const Described& devices, const Result<void>& result);
 
   const Host& host;
   CallLog& log;
   const Settings& settings;
-  std::string wanted;  // devices_of() the newest inventory
-  std::string has;     // and of the specification that is there
-  std::string problem =
-      "there is no CDI specification yet, by which containers are given their "
-      "devices";
+  Described wanted;  // devices_of() the newest inventory
+  Described has;     // and of the specification that is there
   bool is_making = false;
   Boot next_try{};
   Millis pause = kFirstPause;
@@ -82,7 +98,7 @@ std::vector<std::string> CdiSpec::State::command(
                                   "--class",
                                   std::string(kCdiClass),
                                   "--device-name-strategy",
-                                  "uuid",
+                                  settings.ids_by_index ? "index" : "uuid",
                                   "--driver-root",
                                   settings.driver_root,
                                   "--dev-root",
@@ -101,12 +117,14 @@ std::vector<std::string> CdiSpec::State::command(
 Result<void> CdiSpec::State::run() const {
   const Root& root = host.evidence;
   const std::string program =
-      root.outside(TRY(find_roots_alone(root, settings.cdi_hook_path)));
+      root.outside(TRY(find_tool(root, settings.cdi_hook_path)));
   const std::string folder = root.outside(kDirectory);
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  // A runtime reads the directory at any moment: the file comes as a whole.
-  const std::string fresh = folder + "/." + spec_name();
+  // A runtime reads the directory at any moment, but none below it: the file
+  // comes as a whole.
+  std::filesystem::create_directories(folder + "/.gpuward", error);
+  const std::string fresh = folder + "/.gpuward/" + spec_name();
+  std::filesystem::remove(fresh, error);
   const probe::Request request{.kind = probe::Request::Kind::tool,
                                .argv = command(program, fresh)};
   const auto asked = TRY(bundle::ask_in_turn(host, {request}, kDeadline, 1.0));
@@ -129,12 +147,11 @@ void CdiSpec::State::make() {
   });
 }
 
-void CdiSpec::State::made(const std::string& devices,
+void CdiSpec::State::made(const Described& devices,
                           const Result<void>& result) {
   is_making = false;
   if (result) {
     has = devices;
-    problem.clear();
     pause = kFirstPause;
     return log.event("cdi-specification", {}, "made for the devices of now");
   }
@@ -158,7 +175,7 @@ CdiSpec::~CdiSpec() {
 }
 
 void CdiSpec::update(const Inventory& inventory) {
-  state_->wanted = devices_of(inventory);
+  state_->wanted = devices_of(inventory, state_->settings.ids_by_index);
   if (state_->is_making || state_->wanted == state_->has ||
       state_->wanted.empty() || BootClock::now() < state_->next_try) {
     return;
@@ -166,6 +183,18 @@ void CdiSpec::update(const Inventory& inventory) {
   state_->make();
 }
 
-const std::string& CdiSpec::problem() const { return state_->problem; }
+std::string CdiSpec::problem_of(const Resource& resource) const {
+  for (const PluginDevice& device : resource.devices) {
+    if (device.uuid.starts_with(kUnnamed)) continue;  // never healthy
+    const auto found = state_->has.find(device.uuid);
+    const auto& name =
+        state_->settings.ids_by_index ? device.index : device.uuid;
+    if (found == state_->has.end() || found->second != name) {
+      return "the CDI specification, by which containers are given their "
+             "devices, does not have all of them yet";
+    }
+  }
+  return {};
+}
 
 }  // namespace gpuward::kubelet

@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "kubelet/plugin/inventory.h"
+#include "kubelet/plugin/resources.h"
 #include "kubelet/plugin/settings.h"
 #include "kubelet/record/call_log.h"
 #include "loop/loop.h"
@@ -28,8 +29,9 @@ class CdiSpec {
 
   // What it must describe; made anew, aside, where that has changed.
   void update(const Inventory& inventory);
-  // Why no container can be given a device yet; empty once one can.
-  const std::string& problem() const;
+  // Why no container can be given this resource's devices: the specification
+  // lacks one of them. Empty where it has them all.
+  std::string problem_of(const Resource& resource) const;
 
  private:
   struct State;

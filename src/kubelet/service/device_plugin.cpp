@@ -159,7 +159,9 @@ void DevicePlugin::offer() {
   if (cdi_) cdi_->update(inventory_);
   let_go_of_others(resources.list);
   for (Resource& resource : resources.list) {
-    if (cdi_ && resource.problem.empty()) resource.problem = cdi_->problem();
+    if (cdi_ && resource.problem.empty()) {
+      resource.problem = cdi_->problem_of(resource);
+    }
     auto& offer = offers_[resource.name];
     const bool is_new = !offer;
     if (is_new) {

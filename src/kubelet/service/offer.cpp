@@ -92,7 +92,7 @@ void Offer::tell_health() {
 
 void Offer::withdraw() {
   withdrawn_at_ = BootClock::now();
-  kubelet_.publish("");
+  kubelet_.withdraw();
 }
 
 void Offer::called(CallId call, std::string_view method,
