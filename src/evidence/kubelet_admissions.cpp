@@ -201,13 +201,14 @@ void KubeletAdmissions::line(const Evidence& evidence) {
 
 void KubeletAdmissions::begin(const Evidence& evidence, const KlogHead& head,
                               std::string_view message) {
+  const Admission before = last_.value_or(Admission{});
   Admission next;
   next.pid = head.pid;
   next.since = evidence;
   next.seen = true;
   // One that waits holds the loop up: whatever the loop does next ends it.
   next.completed =
-      last_->completed || (last_->waits && message.starts_with(kLoop));
+      before.completed || (before.waits && message.starts_with(kLoop));
   next.waits = message.starts_with(kAdd) || message.starts_with(kAdmit);
   if (message.starts_with(kAdd)) {
     next.pods = pods_in(message);
@@ -217,7 +218,7 @@ void KubeletAdmissions::begin(const Evidence& evidence, const KlogHead& head,
     next.pods = pod_in_admit(message);
     next.uid = printable(value_after(message, "podUID=\"", "\""), 100);
     // Older kubelets do not say whose admission this is: one of those before.
-    if (next.pods.empty()) next.pods = last_->pods;
+    if (next.pods.empty()) next.pods = before.pods;
   }
   last_ = std::move(next);
   began_ = head.at;
