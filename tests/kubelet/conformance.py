@@ -18,6 +18,7 @@ import direct
 import guard_calls
 import guard_lives
 import plugin_devices
+import plugin_health
 import plugin_protocol
 from stand import Failed, Stand
 
@@ -108,7 +109,8 @@ def main():
     suite = Suite(program, tools.resolve(), told.only)
     try:
         suite.run(direct.CASES + guard_calls.CASES + guard_lives.CASES +
-                  plugin_protocol.CASES + plugin_devices.CASES, told.jobs)
+                  plugin_protocol.CASES + plugin_devices.CASES +
+                  plugin_health.CASES, told.jobs)
         # Those that measure time in milliseconds.
         suite.run(guard_calls.ALONE + plugin_protocol.ALONE, 1)
         suite.run_again()

@@ -118,6 +118,22 @@ class Registered : public testing::Test {
     };
     ASSERT_TRUE(loop_->run().has_value());
   }
+  // Until the new one listens; `at_once` is done in the moment of its start.
+  void restart_while_away(const std::function<void()>& at_once) {
+    start_kubelet();
+    bool was_restarted = false;
+    run_until([&] {
+      if (kubelet_->devices.empty()) return false;
+      if (std::exchange(was_restarted, true)) return true;
+      registrant_->set_away(true);
+      // File systems tell times apart by 4 ms: no kubelet is as quick as that.
+      (void)loop_->at(2, BootClock::now() + 50ms, [&] {
+        start_kubelet();
+        at_once();
+      });
+      return false;
+    });
+  }
 
   TempTree tree_;
   CallLog log_{"test"};
@@ -208,32 +224,13 @@ TEST_F(Registered, WhoIsAwayGivesWayToAnotherPluginOfTheSameKubelet) {
 }
 
 TEST_F(Registered, WhoIsAwayIsStillKnownToAKubeletThatStartsAnew) {
-  start_kubelet();
-  bool was_restarted = false;
-  run_until([&] {
-    if (kubelet_->devices.empty()) return false;
-    if (std::exchange(was_restarted, true)) return true;
-    registrant_->set_away(true);
-    // File systems tell times apart by 4 ms: no kubelet is as quick as that.
-    (void)loop_->at(2, BootClock::now() + 50ms, [this] { start_kubelet(); });
-    return false;
-  });
+  restart_while_away([] {});
   EXPECT_FALSE(registrant_->is_displaced());
 }
 
 TEST_F(Registered, ANewKubeletIsNotTakenForTheOneWhoseStreamEndsLate) {
-  start_kubelet();
-  bool was_restarted = false;
-  run_until([&] {
-    if (kubelet_->devices.empty()) return false;
-    if (std::exchange(was_restarted, true)) return true;
-    registrant_->set_away(true);
-    (void)loop_->at(2, BootClock::now() + 50ms, [this] {
-      start_kubelet();
-      registrant_->look();  // before the loop is told that the stream ended
-    });
-    return false;
-  });
+  // Looks before the loop is told that the stream ended.
+  restart_while_away([this] { registrant_->look(); });
   EXPECT_EQ(kubelet_->registrations.size(), 1U);
   EXPECT_FALSE(registrant_->is_displaced());
 }
