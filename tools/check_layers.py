@@ -23,12 +23,12 @@ HEAVY = {
     "openssl/": {"src/ask/fetch.cpp"},
     "sqlite3": {"src/ledger/store.cpp"},
     "systemd/sd-bus.h": {"src/host/systemd.cpp", "tests/support/"},
-    "bpf/": {"src/evidence/containers/programs.cpp", "tests/support/"},
+    "bpf/": {"src/containers/programs.cpp", "tests/support/"},
     "grpc": {"src/kubelet/rpc/", "tests/kubelet/", "bench/kubelet_load.cpp"},
     "device_plugin.": {"src/kubelet/wire/messages.cpp", "tests/kubelet/"},
 }
 # Folders of src/ that may name files of the machine.
-MAY_NAME_PATHS = {"host", "evidence", "probe", "bundle"}
+MAY_NAME_PATHS = {"host", "evidence", "containers", "probe", "bundle"}
 MACHINE_PATH = re.compile(r'"/(proc|sys|dev)(/[^"]*)?"')
 WARN, REFUSE = 400, 800
 

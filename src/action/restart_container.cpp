@@ -5,8 +5,9 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "evidence/containers/find.h"
-#include "evidence/containers/look.h"
+#include "containers/access.h"
+#include "containers/find.h"
+#include "containers/look.h"
 #include "host/task.h"
 #include "host/tool.h"
 #include "model/container_arguments.h"

@@ -6,8 +6,9 @@
 #include <ctime>
 
 #include "base/text.h"
-#include "evidence/containers/cgroups.h"
-#include "evidence/containers/look.h"
+#include "containers/access.h"
+#include "containers/cgroups.h"
+#include "containers/look.h"
 #include "host/task.h"
 #include "model/container_arguments.h"
 

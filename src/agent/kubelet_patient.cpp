@@ -1,6 +1,6 @@
 #include "agent/kubelet_patient.h"
 
-#include "evidence/containers/plugin_container.h"
+#include "containers/plugin_container.h"
 #include "evidence/device_plugin.h"
 #include "evidence/kubelet_admissions.h"
 #include "host/task.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/wire.h"
 #include "loop/loop.h"
+#include "snapshot/wire.h"
 
 namespace gpuward {
 

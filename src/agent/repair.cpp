@@ -7,10 +7,11 @@
 #include "action/create_links.h"
 #include "agent/cgroup_driver.h"
 #include "agent/kubelet_patient.h"
-#include "agent/pipeline.h"
 #include "base/text.h"
+#include "containers/access.h"
+#include "containers/facts.h"
 #include "diagnosis/fold.h"
-#include "evidence/containers/facts.h"
+#include "examine/examine.h"
 #include "plan/plan_containers.h"
 #include "plan/plan_kubelet.h"
 
@@ -283,23 +284,6 @@ Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
   }
   return edits ? plan_edit(host, wish.undo)
                : Repair(host, catalogue).plan(wish);
-}
-
-std::vector<Finding> diagnose_containers(
-    const Catalogue& catalogue, const std::vector<Container>& containers) {
-  State state;
-  for (const Container& container : containers) {
-    for (const Evidence& fact : facts_of(container)) {
-      fold(catalogue, state, fact);
-    }
-  }
-  std::vector<Finding> found =
-      conclude(catalogue, state, {}, wall_now()).findings;
-  std::erase_if(found, [](const Finding& finding) {
-    return finding.subject.kind != Subject::Kind::container ||
-           finding.subject.name.empty();
-  });
-  return found;
 }
 
 }  // namespace gpuward

@@ -50,8 +50,4 @@ bool has_repair(std::string_view id);
 Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
                                const RepairWish& wish);
 
-// What the catalogue says of containers alone.
-std::vector<Finding> diagnose_containers(
-    const Catalogue& catalogue, const std::vector<Container>& containers);
-
 }  // namespace gpuward

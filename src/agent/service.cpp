@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "agent/merge.h"
-#include "agent/pipeline.h"
-#include "agent/release.h"
 #include "evidence/boot.h"
+#include "examine/examine.h"
 #include "model/fields.h"
+#include "probe/release.h"
+#include "snapshot/merge.h"
 
 namespace gpuward {
 namespace {

@@ -155,4 +155,17 @@ std::optional<std::string> nearest(std::string_view word,
   return *best;
 }
 
+std::string some_of(const std::vector<std::string>& words, size_t most) {
+  std::string text;
+  const size_t shown = std::min(words.size(), most);
+  for (size_t i = 0; i < shown; ++i) {
+    if (i > 0) text += ", ";
+    text += words[i];
+  }
+  if (words.size() > shown) {
+    text += " and " + std::to_string(words.size() - shown) + " more";
+  }
+  return text;
+}
+
 }  // namespace gpuward

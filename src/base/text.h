@@ -42,4 +42,7 @@ std::string printable(std::string_view text, size_t max_bytes = 4096);
 std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& known);
 
+// "a, b and 3 more": a list within a sentence, cut after `most` words.
+std::string some_of(const std::vector<std::string>& words, size_t most = 16);
+
 }  // namespace gpuward

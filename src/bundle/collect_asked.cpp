@@ -9,13 +9,13 @@
 
 #include "base/text.h"
 #include "bundle/pieces.h"
-#include "bundle/turn.h"
 #include "evidence/packages.h"
 #include "evidence/pci.h"
 #include "evidence/task_files.h"
 #include "evidence/tasks.h"
 #include "host/tool.h"
 #include "ledger/ledger.h"
+#include "probe/turn.h"
 
 namespace gpuward::bundle {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "bundle/pieces.h"
-#include "evidence/containers/programs.h"
+#include "containers/programs.h"
 #include "evidence/nvidia_nodes.h"
 #include "model/fields.h"
 #include "model/snapshot.h"

@@ -7,8 +7,8 @@
 #include <array>
 
 #include "bundle/names.h"
-#include "evidence/text/file_bytes.h"
-#include "evidence/text/tar.h"
+#include "logs/file_bytes.h"
+#include "logs/tar.h"
 
 namespace gpuward::bundle {
 namespace {

@@ -6,8 +6,8 @@
 #include <functional>
 #include <string>
 
-#include "agent/pipeline.h"
 #include "base/json.h"
+#include "examine/examine.h"
 
 namespace gpuward::bundle {
 

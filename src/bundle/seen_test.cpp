@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "containers/container_json.h"
 #include "model/json.h"
 
 namespace gpuward::bundle {

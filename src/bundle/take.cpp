@@ -11,7 +11,8 @@
 #include "bundle/pieces.h"
 #include "bundle/redact.h"
 #include "bundle/secrets.h"
-#include "evidence/containers/aside.h"
+#include "containers/aside.h"
+#include "containers/container_json.h"
 #include "model/json.h"
 
 namespace gpuward::bundle {

@@ -12,8 +12,8 @@
 #include "bundle/planted_for_tests.h"
 #include "bundle/read.h"
 #include "bundle/redact.h"
-#include "evidence/text/file_bytes.h"
-#include "evidence/text/tar.h"
+#include "logs/file_bytes.h"
+#include "logs/tar.h"
 #include "support/temp_tree.h"
 
 namespace gpuward::bundle {

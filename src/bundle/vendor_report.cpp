@@ -10,9 +10,9 @@
 #include <filesystem>
 
 #include "bundle/pieces.h"
-#include "bundle/turn.h"
-#include "evidence/containers/roots_alone.h"
-#include "evidence/text/file_bytes.h"
+#include "containers/roots_alone.h"
+#include "logs/file_bytes.h"
+#include "probe/turn.h"
 
 namespace gpuward::bundle {
 namespace {
@@ -68,7 +68,7 @@ Result<Piece> run_report(const Job& job, const std::string& folder) {
       .kind = probe::Request::Kind::tool,
       .argv = {script, "--output-file", folder + "/nvidia-bug-report.log"}};
   const auto asked =
-      TRY(ask_in_turn(job.host, {request}, job.left, job.factor));
+      TRY(probe::ask_in_turn(job.host, {request}, job.left, job.factor));
   const Reading& answer = asked.answers.front();
   if (answer.state == Reading::State::unknown) {
     // It may write there still: the folder stays.

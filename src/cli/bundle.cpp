@@ -13,7 +13,7 @@
 #include "cli/patient.h"
 #include "cli/report.h"
 #include "cli/screen.h"
-#include "evidence/containers/aside.h"
+#include "containers/aside.h"
 
 namespace gpuward::cli {
 namespace {

@@ -12,7 +12,7 @@
 #include "cli/options.h"
 #include "cli/screen.h"
 #include "diagnosis/examples.h"
-#include "evidence/text/file_bytes.h"
+#include "logs/file_bytes.h"
 
 namespace gpuward::cli {
 namespace {

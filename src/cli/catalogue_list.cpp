@@ -6,14 +6,14 @@
 #include "base/text.h"
 #include "cli/catalogue_views.h"
 #include "diagnosis/explain.h"
-#include "evidence/text/extractors.h"
+#include "logs/extractors.h"
 #include "model/facts.h"
 
 namespace gpuward::cli {
 namespace {
 
 constexpr size_t kWidth = 100;
-// What evidence/text finds without a row among the extractors: in the tables
+// What logs/ finds without a row among the extractors: in the tables
 // of nvidia-smi -q, in the kernel's stamps.
 constexpr std::string_view kBesideRows[] = {fact::kMig,
                                             fact::kUptimeDays,

@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "cli/options.h"
+#include "containers/access.h"
+#include "containers/container_json.h"
 #include "model/json.h"
 
 namespace gpuward::cli {

@@ -3,12 +3,13 @@
 
 #include <cstdio>
 
-#include "agent/heal.h"
 #include "cli/container_table.h"
 #include "cli/knowledge.h"
 #include "cli/node.h"
 #include "cli/options.h"
-#include "evidence/containers/look.h"
+#include "containers/container_json.h"
+#include "containers/look.h"
+#include "heal/heal.h"
 #include "model/json.h"
 
 namespace gpuward::cli {

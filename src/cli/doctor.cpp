@@ -1,5 +1,4 @@
 // gpuward doctor: why does it not work?
-#include "agent/pipeline.h"
 #include "bundle/read.h"
 #include "cli/doctor_bundle.h"
 #include "cli/knowledge.h"
@@ -9,6 +8,7 @@
 #include "cli/report.h"
 #include "cli/screen.h"
 #include "cli/why.h"
+#include "examine/examine.h"
 
 namespace gpuward::cli {
 

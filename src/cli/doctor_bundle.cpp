@@ -5,7 +5,7 @@
 #include "cli/report.h"
 #include "cli/screen.h"
 #include "cli/why.h"
-#include "evidence/text/given.h"
+#include "logs/given.h"
 
 namespace gpuward::cli {
 namespace {

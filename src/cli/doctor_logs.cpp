@@ -14,8 +14,8 @@
 #include "cli/why.h"
 #include "diagnosis/conclude.h"
 #include "diagnosis/fold.h"
-#include "evidence/text/given.h"
-#include "evidence/text/log_reader.h"
+#include "logs/given.h"
+#include "logs/log_reader.h"
 #include "model/facts.h"
 
 namespace gpuward::cli {

@@ -7,7 +7,7 @@
 #include "cli/knowledge.h"
 #include "cli/options.h"
 #include "cli/screen.h"
-#include "evidence/text/extract.h"
+#include "logs/extract.h"
 
 namespace gpuward::cli {
 namespace {

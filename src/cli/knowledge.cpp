@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "cli/screen.h"
-#include "evidence/containers/roots_alone.h"
+#include "containers/roots_alone.h"
 #include "host/root.h"
 
 namespace gpuward::cli {

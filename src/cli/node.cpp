@@ -2,10 +2,10 @@
 
 #include <cstdlib>
 
-#include "agent/pipeline.h"
-#include "agent/release.h"
-#include "agent/wire.h"
 #include "base/text.h"
+#include "examine/examine.h"
+#include "probe/release.h"
+#include "snapshot/wire.h"
 
 namespace gpuward::cli {
 namespace {

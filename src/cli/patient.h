@@ -2,8 +2,8 @@
 // the one that a bundle came from.
 #pragma once
 
-#include "agent/pipeline.h"
 #include "cli/report.h"
+#include "examine/examine.h"
 
 namespace gpuward::cli {
 

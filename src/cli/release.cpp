@@ -1,5 +1,5 @@
 // gpuward release: let go of the driver.
-#include "agent/release.h"
+#include "probe/release.h"
 
 #include <fmt/core.h>
 #include <poll.h>

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/options.h"
+#include "containers/container_json.h"
 #include "model/json.h"
 
 namespace gpuward::cli {

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
-#include "agent/pipeline.h"
-#include "agent/wire.h"
 #include "base/text.h"
 #include "cli/node.h"
 #include "cli/options.h"
 #include "cli/screen.h"
+#include "examine/examine.h"
 #include "model/fields.h"
 #include "model/json.h"
+#include "snapshot/wire.h"
 
 namespace gpuward::cli {
 namespace {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "evidence/source.h"
+#include "model/snapshot.h"
 
 namespace gpuward {
 

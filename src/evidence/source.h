@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "host/host.h"
-#include "model/snapshot.h"
+#include "model/evidence.h"
+#include "model/stuck_task.h"
 
 namespace gpuward {
 

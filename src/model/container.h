@@ -109,7 +109,7 @@ struct Container {
   // node, no rule. Images of CUDA ask by themselves, so this alone is no fault.
   bool asked_only = false;
 
-  // Filled in by the look at it (evidence/containers/look.h).
+  // Filled in by the look at it (containers/look.h).
   std::vector<NodeAccess> nodes;  // one per grant
   std::vector<DeviceProgram> programs;
   std::optional<ScopePolicy> policy;
@@ -122,17 +122,8 @@ struct Container {
   bool operator==(const Container&) const = default;
 };
 
-// The worst of all nodes: denied before unknown before allowed. Unknown where
-// there are none.
-NodeAccess::Now access_now(const Container& container);
-// "systemd's program 109 (sd_devices) denies 195:0; runc's program 108 allows
-// it"; empty where nothing is known of who denies.
-std::string who_denies(const Container& container);
 // "/dev/nvidia0, /dev/nvidiactl"
 std::string nodes_in_words(const Container& container);
-// systemd's list for its scope names every node by its numbers: there is
-// nothing that systemd could be asked to add.
-bool is_listed_whole(const Container& container);
 // "docker-bc045274b44b….scope": ids are long.
 std::string unit_in_words(std::string_view unit);
 // "docker container tv (bc045274b44b)"

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "base/json.h"
-#include "model/container.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
 
@@ -31,8 +30,6 @@ Json to_json(const Probe& probe);
 Json to_json(const StuckTask& task);
 Json to_json(const XidEvent& xid);
 Json to_json(const Snapshot& snapshot);
-// Every grant is a node of it; one that was not looked at is unknown.
-Json to_json(const Container& container);
 Json to_json(const Step& step);
 Json to_json(const Refusal& refusal);
 Json to_json(const Plan& plan);
@@ -49,9 +46,6 @@ Result<Evidence> evidence_from_json(const Json& json);
 Result<Gap> gap_from_json(const Json& json);
 Result<StuckTask> task_from_json(const Json& json);
 Result<XidEvent> xid_from_json(const Json& json);
-// All but `start_time` and `cgroup_folder`, which mean something on that
-// machine alone; each node is a grant.
-Result<Container> container_from_json(const Json& json);
 Result<Finding> finding_from_json(const Json& json);
 Result<Snapshot> snapshot_from_json(const Json& json);
 Result<Step> step_from_json(const Json& json);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "containers/access.h"
 #include "model/container_arguments.h"
 
 namespace gpuward {

@@ -15,8 +15,8 @@
 #include "diagnosis/harmless.h"
 #include "diagnosis/version.h"
 #include "diagnosis/xid_line.h"
-#include "evidence/text/log_reader.h"
 #include "fuzz/target.h"
+#include "logs/log_reader.h"
 #include "plan/config_text.h"
 
 namespace gpuward::fuzz {

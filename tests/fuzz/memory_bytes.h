@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "evidence/text/bytes.h"
+#include "logs/bytes.h"
 
 namespace gpuward::fuzz {
 

@@ -4,12 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/wire.h"
 #include "fuzz/target.h"
 #include "model/container_arguments.h"
 #include "model/json.h"
 #include "probe/progress.h"
 #include "probe/protocol.h"
+#include "snapshot/wire.h"
 
 namespace gpuward::fuzz {
 namespace {

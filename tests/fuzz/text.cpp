@@ -4,20 +4,20 @@
 #include <algorithm>
 #include <cstring>
 
-#include "evidence/text/encoding.h"
-#include "evidence/text/export_lines.h"
-#include "evidence/text/extract.h"
-#include "evidence/text/flood.h"
-#include "evidence/text/given.h"
-#include "evidence/text/json_line.h"
-#include "evidence/text/line_head.h"
-#include "evidence/text/line_scan.h"
-#include "evidence/text/line_store.h"
-#include "evidence/text/tar.h"
-#include "evidence/text/unwrap.h"
-#include "evidence/text/wrapped_lines.h"
 #include "fuzz/memory_bytes.h"
 #include "fuzz/target.h"
+#include "logs/encoding.h"
+#include "logs/export_lines.h"
+#include "logs/extract.h"
+#include "logs/flood.h"
+#include "logs/given.h"
+#include "logs/json_line.h"
+#include "logs/line_head.h"
+#include "logs/line_scan.h"
+#include "logs/line_store.h"
+#include "logs/tar.h"
+#include "logs/unwrap.h"
+#include "logs/wrapped_lines.h"
 
 namespace gpuward::fuzz {
 namespace {

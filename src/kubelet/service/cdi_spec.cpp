@@ -8,11 +8,11 @@
 
 #include "base/side_thread.h"
 #include "base/text.h"
-#include "bundle/turn.h"
-#include "evidence/containers/roots_alone.h"
+#include "containers/roots_alone.h"
 #include "kubelet/plugin/answer.h"
 #include "kubelet/plugin/unnamed.h"
 #include "loop/inbox.h"
+#include "probe/turn.h"
 
 namespace gpuward::kubelet {
 namespace {
@@ -127,7 +127,7 @@ Result<void> CdiSpec::State::run() const {
   std::filesystem::remove(fresh, error);
   const probe::Request request{.kind = probe::Request::Kind::tool,
                                .argv = command(program, fresh)};
-  const auto asked = TRY(bundle::ask_in_turn(host, {request}, kDeadline, 1.0));
+  const auto asked = TRY(probe::ask_in_turn(host, {request}, kDeadline, 1.0));
   const Reading& answer = asked.answers.front();
   if (answer.state != Reading::State::value) {
     return fail(Error::Kind::system,

@@ -4,11 +4,11 @@
 
 #include <optional>
 
-#include "agent/wire.h"
 #include "base/side_thread.h"
 #include "evidence/pci_topology.h"
 #include "loop/inbox.h"
 #include "model/fields.h"
+#include "snapshot/wire.h"
 
 namespace gpuward::kubelet {
 namespace {
