@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """The rules of docs/style.md that a compiler does not see.
 
-  layers  a folder of src/ includes only folders that its CMakeLists.txt links
+  layers  a folder of src/ includes only folders that its own CMakeLists.txt
+          links by name, and links none that it does not include
   heavy   a header that takes seconds to compile is included in one file
-  paths   absolute paths of the machine stand in host/, evidence/, probe/ and
-          bundle/
-  sizes   a file over 400 lines is warned of, over 800 refused
+  paths   absolute paths of the machine stand in the folders of MAY_NAME_PATHS
+  sizes   a file over 400 lines draws a warning, a file over 800 is refused
+
+usage: check_layers.py [ROOT]
 """
 import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src"
+from layers import folder_of, library_of, read_folders
 
 HEAVY = {
     "nlohmann/": {"src/base/json.cpp"},
@@ -30,90 +31,98 @@ HEAVY = {
 # Folders of src/ that may name files of the machine.
 MAY_NAME_PATHS = {"host", "evidence", "containers", "probe", "bundle"}
 MACHINE_PATH = re.compile(r'"/(proc|sys|dev)(/[^"]*)?"')
+INCLUDE = re.compile(r'\s*#\s*include\s+["<]([^">]+)[">]')
+FOR_TESTS = re.compile(r"(_test|_for_tests)\.(cpp|h)$")
 WARN, REFUSE = 400, 800
 
 
-def links():
-    """folder -> the folders that its library links, directly or not.
-
-    A folder within a folder (evidence/text) has a library of its own.
-    """
-    direct = {}
-    for lists in SOURCE.rglob("CMakeLists.txt"):
-        text = re.sub(r"#.*", "", lists.read_text())
-        folder = lists.parent.relative_to(SOURCE).as_posix()
-        direct[folder] = set(re.findall(r"\bgpuward_(\w+)", text)) & {
-            each.name for each in SOURCE.iterdir()}
-    closed = {}
-    for folder in direct:
-        seen, todo = set(), [folder]
-        while todo:
-            at = todo.pop()
-            if at not in seen:
-                seen.add(at.split("/")[0])
-                seen.add(at)
-                todo += direct.get(at, ())
-        closed[folder] = seen
-    return closed
-
-
-def code_files():
+def code_files(root):
     for top in ("src", "sim", "tests", "bench"):
-        for path in sorted((ROOT / top).rglob("*")):
+        for path in sorted((root / top).rglob("*")):
             if path.suffix in (".cpp", ".h", ".c"):
                 yield path
 
 
-def check_includes(path, lines, allowed):
-    name = path.relative_to(ROOT).as_posix()
-    parts = name.split("/")
-    folder = "/".join(parts[1:-1])
+def includes_in(lines):
     for number, line in enumerate(lines, 1):
-        match = re.match(r'\s*#\s*include\s+["<]([^">]+)[">]', line)
-        if not match:
-            continue
-        target = match.group(1)
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1)
+
+
+def check_heavy(name, lines):
+    for number, target in includes_in(lines):
         for prefix, places in HEAVY.items():
             if target.startswith(prefix) and not any(
                     name.startswith(place) for place in places):
-                yield (f"{name}:{number}: <{target}> belongs into "
-                       f"{', '.join(sorted(places))} alone")
-        other = target.split("/")[0]
-        if (parts[0] == "src" and (SOURCE / other).is_dir()
-                and "/" in target and other not in allowed.get(folder, ())):
-            yield (f"{name}:{number}: {folder} includes {target} and does "
-                   f"not link gpuward_{other}")
+                yield (f"{name}:{number}: only {', '.join(sorted(places))} may "
+                       f"include <{target}>")
 
 
-def check_paths(path, lines):
-    parts = path.relative_to(ROOT).as_posix().split("/")
+def check_layers(name, lines, folders, used):
+    """Fills `used`: folder -> the folders that its files include."""
+    if not name.startswith("src/"):
+        return
+    own = folder_of(name.removeprefix("src/"), folders)
+    if own is None:
+        return
+    allowed = folders[own].links | {own}
+    if FOR_TESTS.search(name):
+        allowed = allowed | folders[own].test_links
+    for number, target in includes_in(lines):
+        other = folder_of(target, folders)
+        if other is None:
+            continue
+        used.setdefault(own, set()).add(other)
+        if other not in allowed:
+            yield (f"{name}:{number}: src/{own} includes {target}, but its "
+                   f"CMakeLists.txt does not link {library_of(other)}")
+
+
+def check_unused(folders, used):
+    for folder in folders.values():
+        for other in sorted(folder.links - used.get(folder.name, set())):
+            yield (f"src/{folder.name}/CMakeLists.txt: links "
+                   f"{library_of(other)}, but includes nothing of src/{other}")
+
+
+def check_paths(name, lines):
+    parts = name.split("/")
     if (parts[0] != "src" or parts[1] in MAY_NAME_PATHS
-            or path.name.endswith("_test.cpp")):
+            or name.endswith("_test.cpp")):
         return
     for number, line in enumerate(lines, 1):
         code = line.split("//")[0] if '"' not in line.split("//")[0] else line
         match = MACHINE_PATH.search(code)
         if match and "// path:" not in line:
-            yield (f"{'/'.join(parts)}:{number}: {match.group(0)}: paths of "
-                   f"the machine stand in src/host, src/evidence or src/probe")
+            yield (f"{name}:{number}: {match.group(0)}: only "
+                   f"{', '.join(sorted(MAY_NAME_PATHS))} name paths of the "
+                   "machine")
 
 
-def main():
-    allowed = links()
-    problems = []
-    for path in code_files():
+def check_size(name, lines):
+    if len(lines) > REFUSE:
+        yield f"{name}: {len(lines)} lines, {REFUSE} at most"
+    elif len(lines) > WARN:
+        print(f"{name}: {len(lines)} lines; is it still one thing?")
+
+
+def main(root):
+    folders = read_folders(root / "src")
+    used, problems = {}, []
+    for path in code_files(root):
+        name = path.relative_to(root).as_posix()
         lines = path.read_text(errors="replace").splitlines()
-        problems += check_includes(path, lines, allowed)
-        problems += check_paths(path, lines)
-        name = path.relative_to(ROOT).as_posix()
-        if len(lines) > REFUSE:
-            problems.append(f"{name}: {len(lines)} lines, {REFUSE} at most")
-        elif len(lines) > WARN:
-            print(f"{name}: {len(lines)} lines; is it still one thing?")
+        problems += check_heavy(name, lines)
+        problems += check_layers(name, lines, folders, used)
+        problems += check_paths(name, lines)
+        problems += check_size(name, lines)
+    problems += check_unused(folders, used)
     for problem in problems:
         print(problem)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    here = pathlib.Path(__file__).resolve().parent.parent
+    sys.exit(main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here))
