@@ -11,19 +11,19 @@
 namespace gpuward::kubelet {
 namespace {
 
-constexpr int kTried = 30 * RandomTopologies::kKinds;
+constexpr int kTried = 30 * allocation::RandomTopologies::kKinds;
 
 struct Instance {
-  PairScores pairs{0};
-  PartitionWish wish;
+  allocation::PairScores pairs{0};
+  allocation::PartitionWish wish;
 };
 
-std::chrono::nanoseconds time_of(const GpuScores& scores,
-                                 const PartitionWish& wish) {
+std::chrono::nanoseconds time_of(const allocation::GpuScores& scores,
+                                 const allocation::PartitionWish& wish) {
   auto best = std::chrono::nanoseconds::max();
   for (int i = 0; i < 5; ++i) {
     const auto began = std::chrono::steady_clock::now();
-    benchmark::DoNotOptimize(best_partition(scores, wish));
+    benchmark::DoNotOptimize(allocation::best_partition(scores, wish));
     best = std::min<std::chrono::nanoseconds>(
         best, std::chrono::steady_clock::now() - began);
   }
@@ -31,14 +31,15 @@ std::chrono::nanoseconds time_of(const GpuScores& scores,
 }
 
 Instance worst(int devices, int size) {
-  RandomTopologies random(static_cast<uint32_t>(devices * 100 + size));
+  allocation::RandomTopologies random(
+      static_cast<uint32_t>(devices * 100 + size));
   Instance out;
   std::chrono::nanoseconds longest{0};
   for (int i = 0; i < kTried; ++i) {
     const Instance each{random.scores(static_cast<size_t>(devices),
-                                      i % RandomTopologies::kKinds),
+                                      i % allocation::RandomTopologies::kKinds),
                         random.wish(devices, size)};
-    const auto took = time_of(GpuScores(each.pairs), each.wish);
+    const auto took = time_of(allocation::GpuScores(each.pairs), each.wish);
     if (took < longest) continue;
     longest = took;
     out = each;
@@ -57,18 +58,18 @@ const Instance& worst_known(const benchmark::State& state) {
 
 void allocation(benchmark::State& state) {
   const Instance& instance = worst_known(state);
-  const GpuScores scores(instance.pairs);
+  const allocation::GpuScores scores(instance.pairs);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(best_partition(scores, instance.wish));
+    benchmark::DoNotOptimize(allocation::best_partition(scores, instance.wish));
   }
 }
 
 void partitions(benchmark::State& state) {
   const Instance& instance = worst_known(state);
-  const GpuScores scores(instance.pairs);
+  const allocation::GpuScores scores(instance.pairs);
   int count = 0;
   for (auto _ : state) {
-    count = EveryPartition(scores, instance.wish).best().steps;
+    count = allocation::EveryPartition(scores, instance.wish).best().steps;
   }
   state.counters["partitions"] = count;
 }

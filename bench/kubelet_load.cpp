@@ -46,8 +46,8 @@ class Registry : public grpc::CallbackGenericService {
       StartRead(&request_);
     }
     void OnReadDone(bool ok) override {
-      if (ok) registry_.registered(to_string(request_));
-      answer_ = to_buffer("");
+      if (ok) registry_.registered(rpc::to_string(request_));
+      answer_ = rpc::to_buffer("");
       StartWriteAndFinish(&answer_, {}, grpc::Status::OK);
     }
     void OnDone() override { delete this; }
@@ -59,7 +59,7 @@ class Registry : public grpc::CallbackGenericService {
   };
 
   void registered(const std::string& bytes) {
-    const auto registration = decode_registration(bytes);
+    const auto registration = wire::decode_registration(bytes);
     if (!registration || registration->resource != resource_) return;
     if (!done_.exchange(true)) endpoint_.set_value(registration->endpoint);
   }
@@ -72,7 +72,7 @@ class Registry : public grpc::CallbackGenericService {
 class Plugin {
  public:
   explicit Plugin(const std::string& path)
-      : stub_(grpc::CreateChannel(unix_target(path).value(),
+      : stub_(grpc::CreateChannel(rpc::unix_target(path).value(),
                                   grpc::InsecureChannelCredentials())) {}
 
   std::chrono::microseconds call(std::string_view method,
@@ -83,7 +83,7 @@ class Plugin {
     grpc::Status status;
     const auto began = Steady::now();
     const auto call = stub_.PrepareUnaryCall(&context, std::string(method),
-                                             to_buffer(request), &queue);
+                                             rpc::to_buffer(request), &queue);
     call->StartCall();
     call->Finish(&answer, &status, nullptr);
     void* tag = nullptr;
@@ -94,26 +94,26 @@ class Plugin {
   }
 
   // The first list with a healthy device, or the last that came until then.
-  std::vector<Device> devices(std::chrono::seconds patience) {
+  std::vector<wire::Device> devices(std::chrono::seconds patience) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + patience);
     grpc::CompletionQueue queue;
-    const auto stream =
-        stub_.PrepareCall(&context, std::string(method::kListAndWatch), &queue);
+    const auto stream = stub_.PrepareCall(
+        &context, std::string(wire::method::kListAndWatch), &queue);
     void* tag = nullptr;
     bool ok = false;
     stream->StartCall(nullptr);
     queue.Next(&tag, &ok);
-    stream->WriteLast(to_buffer(""), {}, nullptr);
+    stream->WriteLast(rpc::to_buffer(""), {}, nullptr);
     queue.Next(&tag, &ok);
-    std::vector<Device> out;
+    std::vector<wire::Device> out;
     while (ok) {
       grpc::ByteBuffer message;
       stream->Read(&message, nullptr);
       queue.Next(&tag, &ok);
       if (!ok) break;
-      out = decode_devices(to_string(message)).value_or(out);
-      if (std::ranges::any_of(out, &Device::healthy)) break;
+      out = wire::decode_devices(rpc::to_string(message)).value_or(out);
+      if (std::ranges::any_of(out, &wire::Device::healthy)) break;
     }
     context.TryCancel();
     grpc::Status status;
@@ -132,16 +132,18 @@ struct Load {
   std::string request;
 };
 
-std::vector<Load> loads(const std::vector<Device>& devices) {
+std::vector<Load> loads(const std::vector<wire::Device>& devices) {
   std::vector<std::string> ids;
-  for (const Device& device : devices) ids.push_back(device.id);
+  for (const wire::Device& device : devices) ids.push_back(device.id);
   const std::vector<std::string> some(
       ids.begin(), ids.begin() + std::min<ptrdiff_t>(2, std::ssize(ids)));
-  return {{"GetDevicePluginOptions", method::kOptions, ""},
-          {"GetPreferredAllocation", method::kPreferred,
-           encode_preferred_wishes({{ids, {}, static_cast<int>(some.size())}})},
-          {"Allocate", method::kAllocate, encode_allocate_wishes({some})},
-          {"PreStartContainer", method::kPreStart, ""}};
+  return {{"GetDevicePluginOptions", wire::method::kOptions, ""},
+          {"GetPreferredAllocation", wire::method::kPreferred,
+           wire::encode_preferred_wishes(
+               {{ids, {}, static_cast<int>(some.size())}})},
+          {"Allocate", wire::method::kAllocate,
+           wire::encode_allocate_wishes({some})},
+          {"PreStartContainer", wire::method::kPreStart, ""}};
 }
 
 std::vector<std::chrono::microseconds> run(Plugin& plugin, const Load& load,
@@ -168,8 +170,9 @@ int measure(const std::string& directory, const std::string& resource,
             int calls, int threads, std::chrono::seconds patience) {
   Registry registry(resource);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(unix_target(directory + "/kubelet.sock").value(),
-                           grpc::InsecureServerCredentials());
+  builder.AddListeningPort(
+      rpc::unix_target(directory + "/kubelet.sock").value(),
+      grpc::InsecureServerCredentials());
   builder.RegisterCallbackGenericService(&registry);
   const auto server = builder.BuildAndStart();
   auto endpoint = registry.endpoint();
@@ -178,9 +181,9 @@ int measure(const std::string& directory, const std::string& resource,
     return 1;
   }
   Plugin plugin(directory + "/" + endpoint.get());
-  const std::vector<Device> devices = plugin.devices(patience);
+  const std::vector<wire::Device> devices = plugin.devices(patience);
   fmt::print("{{\"devices\": {}, \"healthy\": {}", devices.size(),
-             std::ranges::count_if(devices, &Device::healthy));
+             std::ranges::count_if(devices, &wire::Device::healthy));
   for (const Load& load : loads(devices)) {
     run(plugin, load, threads, threads);  // the first calls connect
     const auto times = run(plugin, load, calls, threads);

@@ -33,8 +33,9 @@ constexpr std::string_view kXid =
     "(PCI:0000:5a:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen "
     "off the bus.";
 
-const Catalogue* catalogue(benchmark::State& state) {
-  static const Result<Catalogue> loaded = load_catalogue();
+const diagnosis::Catalogue* catalogue(benchmark::State& state) {
+  static const Result<diagnosis::Catalogue> loaded =
+      diagnosis::load_catalogue();
   if (!loaded) state.SkipWithError(loaded.error().text.c_str());
   return loaded ? &*loaded : nullptr;
 }
@@ -45,7 +46,7 @@ void count_bytes(benchmark::State& state, size_t bytes) {
 }
 
 void load(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(load_catalogue());
+  for (auto _ : state) benchmark::DoNotOptimize(diagnosis::load_catalogue());
 }
 
 // One block of lines that say nothing of a GPU.
@@ -59,9 +60,9 @@ std::string ordinary_block() {
 }
 
 void gate(benchmark::State& state) {
-  const Catalogue* all = catalogue(state);
+  const diagnosis::Catalogue* all = catalogue(state);
   if (all == nullptr) return;
-  const LiteralGate literals(all->patterns.literals());
+  const matching::LiteralGate literals(all->patterns.literals());
   const std::string block = ordinary_block();
   for (auto _ : state) benchmark::DoNotOptimize(literals.find(block));
   count_bytes(state, block.size());
@@ -83,14 +84,14 @@ void find_newlines(benchmark::State& state) {
 }
 
 void match(benchmark::State& state, std::string_view line) {
-  const Catalogue* all = catalogue(state);
+  const diagnosis::Catalogue* all = catalogue(state);
   if (all == nullptr) return;
   for (auto _ : state) benchmark::DoNotOptimize(all->patterns.match(line));
   count_bytes(state, line.size());
 }
 
 void captures(benchmark::State& state) {
-  const Catalogue* all = catalogue(state);
+  const diagnosis::Catalogue* all = catalogue(state);
   if (all == nullptr) return;
   const auto hits = all->patterns.match(kXid);
   if (hits.empty()) return state.SkipWithError("no pattern knows Xid 79");

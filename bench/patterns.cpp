@@ -47,19 +47,20 @@ std::string moved_on(std::string text, int by) {
 }
 
 // The catalogue's patterns; beyond them, as many of other words.
-std::vector<Pattern> patterns_of(const Catalogue& catalogue, size_t wanted) {
-  std::vector<Pattern> found;
+std::vector<matching::Pattern> patterns_of(
+    const diagnosis::Catalogue& catalogue, size_t wanted) {
+  std::vector<matching::Pattern> found;
   for (int round = 0; found.size() < wanted; ++round) {
-    for (const Signature& signature : catalogue.signatures) {
+    for (const diagnosis::Signature& signature : catalogue.signatures) {
       if (found.size() == wanted) break;
       if (round == 0) {
         found.push_back(signature.pattern);
         continue;
       }
-      Pattern other;
+      matching::Pattern other;
       for (const std::string& literal :
            signature.pattern.literals.empty()
-               ? required_literals(signature.pattern.regex)
+               ? matching::required_literals(signature.pattern.regex)
                : signature.pattern.literals) {
         other.literals.push_back(moved_on(literal, round));
       }
@@ -72,8 +73,9 @@ std::vector<Pattern> patterns_of(const Catalogue& catalogue, size_t wanted) {
   return found;
 }
 
-std::vector<Pattern> patterns(benchmark::State& state) {
-  static const Result<Catalogue> loaded = load_catalogue();
+std::vector<matching::Pattern> patterns(benchmark::State& state) {
+  static const Result<diagnosis::Catalogue> loaded =
+      diagnosis::load_catalogue();
   if (!loaded) {
     state.SkipWithError(loaded.error().text.c_str());
     return {};
@@ -100,9 +102,9 @@ void count(benchmark::State& state, size_t bytes, size_t signatures) {
 
 void gate_and_set(benchmark::State& state) {
   const std::string& text = log_text(state);
-  const std::vector<Pattern> all = patterns(state);
-  const PatternSet set(all);
-  const LiteralGate gate(set.literals());
+  const std::vector<matching::Pattern> all = patterns(state);
+  const matching::PatternSet set(all);
+  const matching::LiteralGate gate(set.literals());
   size_t matched = 0;
   for (auto _ : state) {
     for (size_t at = gate.find(text, 0); at != std::string::npos;) {
@@ -122,9 +124,9 @@ void one_by_one(benchmark::State& state) {
   constexpr size_t kEnough = size_t{256} << 10;
   const std::string_view text =
       std::string_view(log_text(state)).substr(0, kEnough);
-  const std::vector<Pattern> all = patterns(state);
+  const std::vector<matching::Pattern> all = patterns(state);
   std::vector<std::unique_ptr<RE2>> compiled;
-  for (const Pattern& one : all) {
+  for (const matching::Pattern& one : all) {
     compiled.push_back(std::make_unique<RE2>(one.regex, RE2::Latin1));
   }
   size_t matched = 0;

@@ -1,5 +1,6 @@
 # Run as a script by gpuward_embed: writes OUT, a C++ file that holds FILES as
-# raw strings and answers FUNCTION().
+# raw
+# strings and answers NAMESPACE::FUNCTION().
 set(body "")
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME)
@@ -24,12 +25,12 @@ endforeach()
 file(WRITE ${OUT} "// Generated from ${FUNCTION}'s files; do not edit.
 #include \"base/embedded.h\"
 
-namespace gpuward {
+namespace ${NAMESPACE} {
 namespace {
 using namespace std::string_view_literals;
 constexpr EmbeddedFile kFiles[] = {
 ${body}};
 }  // namespace
 std::span<const EmbeddedFile> ${FUNCTION}() { return kFiles; }
-}  // namespace gpuward
+}  // namespace ${NAMESPACE}
 ")

@@ -63,13 +63,14 @@ function(gpuward_test_alone)
   endif()
 endfunction()
 
-# gpuward_embed(TARGET FUNCTION files…): compiles the files into TARGET, where
-# `std::span<const EmbeddedFile> gpuward::FUNCTION()` gives them. The caller
-# declares that function in a header of its own.
-function(gpuward_embed target function)
+# gpuward_embed(TARGET NAMESPACE FUNCTION files…): compiles the files into
+# TARGET, where `std::span<const EmbeddedFile> NAMESPACE::FUNCTION()` gives them.
+# The caller declares that function in a header of its own.
+function(gpuward_embed target namespace function)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DFUNCTION=${function}
+      -DNAMESPACE=${namespace}
       "-DFILES=${ARGN}" -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
     DEPENDS ${ARGN} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
   target_sources(${target} PRIVATE ${out})

@@ -3,6 +3,8 @@
 
   layers  a folder of src/ includes only folders that its own CMakeLists.txt
           links by name, and links none that it does not include
+  names   each folder has a namespace of its own, gpuward::kubelet::wire for
+          src/kubelet/wire; base and model share gpuward itself
   heavy   a header that takes seconds to compile is included in one file
   paths   absolute paths of the machine stand in the folders of MAY_NAME_PATHS
   sizes   a file over 400 lines draws a warning, a file over 800 is refused
@@ -33,6 +35,9 @@ MAY_NAME_PATHS = {"host", "evidence", "containers", "probe", "bundle"}
 MACHINE_PATH = re.compile(r'"/(proc|sys|dev)(/[^"]*)?"')
 INCLUDE = re.compile(r'\s*#\s*include\s+["<]([^">]+)[">]')
 FOR_TESTS = re.compile(r"(_test|_for_tests)\.(cpp|h)$")
+# What everybody speaks of: their names need no qualification.
+VOCABULARY = {"base", "model"}
+NAMESPACE = re.compile(r"namespace (gpuward[\w:]*) \{")
 WARN, REFUSE = 400, 800
 
 
@@ -79,6 +84,24 @@ def check_layers(name, lines, folders, used):
                    f"CMakeLists.txt does not link {library_of(other)}")
 
 
+def namespace_of(folder):
+    if folder in VOCABULARY:
+        return "gpuward"
+    return "gpuward::" + folder.replace("/", "::")
+
+
+def check_names(name, lines, folders):
+    own = folder_of(name.removeprefix("src/"), folders)
+    if not name.startswith("src/") or own is None:
+        return
+    wanted = namespace_of(own)
+    for number, line in enumerate(lines, 1):
+        match = NAMESPACE.match(line)
+        if match and not f"{match.group(1)}::".startswith(f"{wanted}::"):
+            yield (f"{name}:{number}: namespace {match.group(1)}: src/{own} "
+                   f"lives in {wanted}")
+
+
 def check_unused(folders, used):
     for folder in folders.values():
         for other in sorted(folder.links - used.get(folder.name, set())):
@@ -115,6 +138,7 @@ def main(root):
         lines = path.read_text(errors="replace").splitlines()
         problems += check_heavy(name, lines)
         problems += check_layers(name, lines, folders, used)
+        problems += check_names(name, lines, folders)
         problems += check_paths(name, lines)
         problems += check_size(name, lines)
     problems += check_unused(folders, used)

@@ -3,8 +3,8 @@
 
 #include "base/embedded.h"
 
-namespace gpuward {
+namespace gpuward::simulator {
 
 std::span<const EmbeddedFile> embedded_scenarios();
 
-}  // namespace gpuward
+}  // namespace gpuward::simulator

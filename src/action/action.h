@@ -12,7 +12,7 @@
 #include "host/host.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 struct Action {
   std::string_view name;  // as in Step::action; in the journal, never renamed
@@ -26,14 +26,15 @@ struct Action {
     std::string text;      // why `already`
   };
   // Reads only. An error is a refusal, its text the reason.
-  Result<Checked> (*check)(const Host& host, const Step& step) = nullptr;
-  Result<void> (*run)(const Host& host, const Step& step) = nullptr;
+  Result<Checked> (*check)(const host::Host& host, const Step& step) = nullptr;
+  Result<void> (*run)(const host::Host& host, const Step& step) = nullptr;
   // By new evidence, never by what run() said. The text is what was proved.
   // Error::gone: what the step was about has ended; nothing is left to undo.
-  Result<std::string> (*verify)(const Host& host, const Step& step) = nullptr;
+  Result<std::string> (*verify)(const host::Host& host,
+                                const Step& step) = nullptr;
   // Of what may have been done in part, or not at all. Error::timeout and
   // Error::busy: the next gpuward tries again.
-  Result<void> (*undo)(const Host& host, const Step& step,
+  Result<void> (*undo)(const host::Host& host, const Step& step,
                        const Json& undo) = nullptr;
 };
 
@@ -42,4 +43,4 @@ std::span<const Action> actions();
 const Action* find_action(std::string_view name,
                           std::span<const Action> among = actions());
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -7,20 +7,20 @@
 #include "base/text.h"
 #include "host/edit.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr std::string_view kName = "create-device-links";
 
-using State = DeviceLink::State;
+using State = evidence::DeviceLink::State;
 using What = LinkOutcome::What;
 
-Result<void> put(const Root& root, const std::string& path,
+Result<void> put(const host::Root& root, const std::string& path,
                  const std::string& target) {
-  const auto made = make_link(root, path, target);
+  const auto made = host::make_link(root, path, target);
   if (made || made.error().kind != Error::Kind::not_found) return made;
-  TRY_VOID(make_folder(root, path.substr(0, path.rfind('/'))));
-  return make_link(root, path, target);
+  TRY_VOID(host::make_folder(root, path.substr(0, path.rfind('/'))));
+  return host::make_link(root, path, target);
 }
 
 LinkOutcome failed(LinkOutcome outcome, const Error& error) {
@@ -30,7 +30,8 @@ LinkOutcome failed(LinkOutcome outcome, const Error& error) {
   return outcome;
 }
 
-LinkOutcome put_one(const Root& root, const DeviceLink& link, Do how) {
+LinkOutcome put_one(const host::Root& root, const evidence::DeviceLink& link,
+                    Do how) {
   LinkOutcome out{.path = link.path,
                   .target = link.node.path,
                   .was = link.points_at,
@@ -46,7 +47,8 @@ LinkOutcome put_one(const Root& root, const DeviceLink& link, Do how) {
   return done ? out : failed(out, done.error());
 }
 
-LinkOutcome remove_stale(const Root& root, const StaleLink& link, Do how) {
+LinkOutcome remove_stale(const host::Root& root,
+                         const evidence::StaleLink& link, Do how) {
   LinkOutcome out{.what = What::removed,
                   .path = link.path,
                   .was = link.points_at,
@@ -54,7 +56,7 @@ LinkOutcome remove_stale(const Root& root, const StaleLink& link, Do how) {
   // Somebody may have put a right one there meanwhile.
   const auto now = root.read_link(link.path);
   if (how == Do::nothing || !now || *now != link.points_at) return out;
-  const auto done = remove_file(root, link.path);
+  const auto done = host::remove_file(root, link.path);
   return done ? out : failed(out, done.error());
 }
 
@@ -62,14 +64,14 @@ LinkOutcome remove_stale(const Root& root, const StaleLink& link, Do how) {
 struct Wanted {
   std::string path;
   std::string target;
-  NvidiaNode node;
+  evidence::NvidiaNode node;
 };
 
 // The name of the link says which numbers its node must have.
 Result<Wanted> wanted_of(const Json& entry) {
   Wanted out{.path = std::string(entry["path"].as_string()),
              .target = std::string(entry["target"].as_string())};
-  const auto numbers = device_numbers(
+  const auto numbers = evidence::device_numbers(
       std::string_view(out.path).substr(out.path.rfind('/') + 1));
   if (!out.path.starts_with('/') || !out.target.starts_with('/') || !numbers) {
     return fail(Error::Kind::malformed,
@@ -89,17 +91,19 @@ Result<std::vector<Wanted>> wanted_of(const Step& step) {
 }
 
 // A plain file stands for the node in a tree that cannot hold any.
-NvidiaNode with_stand_in(const Root& root, NvidiaNode node) {
+evidence::NvidiaNode with_stand_in(const host::Root& root,
+                                   evidence::NvidiaNode node) {
   const auto status = root.lstat(node.path);
   node.stand_in = status && S_ISREG(status->st_mode);
   return node;
 }
 
-State state_of(const Root& root, const Wanted& wanted) {
-  return state_of_link(root, wanted.path, with_stand_in(root, wanted.node));
+State state_of(const host::Root& root, const Wanted& wanted) {
+  return evidence::state_of_link(root, wanted.path,
+                                 with_stand_in(root, wanted.node));
 }
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   const auto all = TRY(wanted_of(step));
   Action::Checked out{.already = true};
   Json former = Json::array();
@@ -123,7 +127,7 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return out;
 }
 
-Result<void> run(const Host& host, const Step& step) {
+Result<void> run(const host::Host& host, const Step& step) {
   const auto all = TRY(wanted_of(step));
   for (const Wanted& wanted : all) {
     if (state_of(host.evidence, wanted) == State::present) continue;
@@ -132,7 +136,7 @@ Result<void> run(const Host& host, const Step& step) {
   return {};
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   const auto all = TRY(wanted_of(step));
   for (const Wanted& wanted : all) {
     if (state_of(host.evidence, wanted) == State::present) continue;
@@ -145,36 +149,38 @@ Result<std::string> verify(const Host& host, const Step& step) {
 
 // Only what still is as run() left it: whoever changed a link since then knew
 // better.
-Result<void> undo(const Host& host, const Step&, const Json& undo) {
+Result<void> undo(const host::Host& host, const Step&, const Json& undo) {
   for (const Json& entry : undo["links"].as_array()) {
     const std::string path(entry["path"].as_string());
     const auto now = host.evidence.read_link(path);
     if (!now || *now != entry["target"].as_string()) continue;
-    TRY_VOID(entry["former"].is_string()
-                 ? make_link(host.evidence, path, entry["former"].as_string())
-                 : remove_file(host.evidence, path));
+    TRY_VOID(
+        entry["former"].is_string()
+            ? host::make_link(host.evidence, path, entry["former"].as_string())
+            : host::remove_file(host.evidence, path));
   }
   return {};
 }
 
 }  // namespace
 
-std::vector<LinkOutcome> put_links(const Root& root, const DevCharLinks& found,
+std::vector<LinkOutcome> put_links(const host::Root& root,
+                                   const evidence::DevCharLinks& found,
                                    Do how) {
   std::vector<LinkOutcome> out;
-  for (const StaleLink& link : found.stale) {
+  for (const evidence::StaleLink& link : found.stale) {
     out.push_back(remove_stale(root, link, how));
   }
-  for (const DeviceLink& link : found.links) {
+  for (const evidence::DeviceLink& link : found.links) {
     out.push_back(put_one(root, link, how));
   }
   return out;
 }
 
-Step create_links_step(const DevCharLinks& found) {
+Step create_links_step(const evidence::DevCharLinks& found) {
   Step step{.action = std::string(kName)};
   Json links = Json::array();
-  for (const DeviceLink& link : found.links) {
+  for (const evidence::DeviceLink& link : found.links) {
     const bool is_bad =
         link.state == State::missing || link.state == State::wrong;
     if (!is_bad || !link.node.exists) continue;
@@ -201,4 +207,4 @@ Action create_device_links() {
   };
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -13,7 +13,7 @@
 #include "action/action.h"
 #include "evidence/dev_char_links.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 struct LinkOutcome {
   enum class What {
@@ -36,14 +36,14 @@ enum class Do { it, nothing };
 
 // Brings every link into order, and goes on where one fails. With Do::nothing
 // it tells what would be done.
-std::vector<LinkOutcome> put_links(const Root& root, const DevCharLinks& found,
-                                   Do how);
+std::vector<LinkOutcome> put_links(const host::Root& root,
+                                   const evidence::DevCharLinks& found, Do how);
 
 // A step that makes what is missing and mends what is wrong among existing
 // nodes; without links where there is nothing to do.
-Step create_links_step(const DevCharLinks& found);
+Step create_links_step(const evidence::DevCharLinks& found);
 
 // "create-device-links", for table.cpp.
 Action create_device_links();
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -6,7 +6,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 using What = LinkOutcome::What;
@@ -30,13 +30,16 @@ class CreateLinks : public testing::Test {
   std::vector<LinkOutcome> put(Do how = Do::it) const {
     return put_links(host_.evidence, found(), how);
   }
-  DevCharLinks found() const { return find_dev_char_links(host_.evidence, {}); }
+  evidence::DevCharLinks found() const {
+    return evidence::find_dev_char_links(host_.evidence, {});
+  }
   std::string at(const std::string& name) const {
     return host_.evidence.read_link("/dev/char/" + name).value_or("-");
   }
 
   TempTree tree_;
-  Host host_ = *Host::open({.root = tree_.path(), .run_dir = "/none"});
+  host::Host host_ =
+      *host::Host::open({.root = tree_.path(), .run_dir = "/none"});
 };
 
 TEST_F(CreateLinks, MakesMendsRemovesAndIsIdempotent) {
@@ -123,4 +126,4 @@ TEST_F(CreateLinks, ATargetThatIsAnotherDeviceDoesNotVerify) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

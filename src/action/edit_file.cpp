@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "host/edit.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr size_t kMaxFile = 1 << 20;
@@ -121,25 +121,25 @@ Result<void> write_new(const std::string& path, std::string_view text) {
 
 // The name says what is in it: one that is there already, from an earlier try,
 // is written again.
-Result<void> keep_backup(const Host& host, const Step& step,
+Result<void> keep_backup(const host::Host& host, const Step& step,
                          const std::string& text) {
   TRY_VOID(make_private_folder(host.state_dir));
   TRY_VOID(make_private_folder(host.state_dir + "/backups"));
   return write_new(backup_of(host, step), text);
 }
 
-Result<void> put(const Root& root, const std::string& path,
+Result<void> put(const host::Root& root, const std::string& path,
                  const FileText& text) {
-  if (!text) return remove_file(root, path);
-  const auto written = write_file(root, path, *text);
+  if (!text) return host::remove_file(root, path);
+  const auto written = host::write_file(root, path, *text);
   if (written || written.error().kind != Error::Kind::not_found) return written;
-  TRY_VOID(make_folder(root, path.substr(0, path.rfind('/'))));
-  return write_file(root, path, *text);
+  TRY_VOID(host::make_folder(root, path.substr(0, path.rfind('/'))));
+  return host::write_file(root, path, *text);
 }
 
 }  // namespace
 
-std::string backup_of(const Host& host, const Step& step) {
+std::string backup_of(const host::Host& host, const Step& step) {
   std::string name = path_of(step).substr(1);
   std::ranges::replace(name, '/', '!');
   constexpr size_t kMostName = 200;
@@ -148,7 +148,8 @@ std::string backup_of(const Host& host, const Step& step) {
                      step.arguments["before"]["hash"].as_string());
 }
 
-Result<FileText> read_for_edit(const Root& root, const std::string& path) {
+Result<FileText> read_for_edit(const host::Root& root,
+                               const std::string& path) {
   const auto status = root.lstat(path);
   if (!status && status.error().kind == Error::Kind::not_found) {
     return FileText();
@@ -198,7 +199,7 @@ Result<FileText> text_before(const Step& step, const FileText& now) {
 
 namespace edit_file {
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   TRY_VOID(check_arguments(step));
   const std::string path = path_of(step);
   const FileText now = TRY(read_for_edit(host.evidence, path));
@@ -214,7 +215,7 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return out;
 }
 
-Result<void> run(const Host& host, const Step& step) {
+Result<void> run(const host::Host& host, const Step& step) {
   const std::string path = path_of(step);
   const FileText now = TRY(read_for_edit(host.evidence, path));
   if (mark_of(now) == step.arguments["after"]) return {};
@@ -223,7 +224,7 @@ Result<void> run(const Host& host, const Step& step) {
   return put(host.evidence, path, after);
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   const std::string path = path_of(step);
   const FileText now = TRY(read_for_edit(host.evidence, path));
   if (mark_of(now) != step.arguments["after"]) {
@@ -233,7 +234,8 @@ Result<std::string> verify(const Host& host, const Step& step) {
              : path + " is gone, as planned";
 }
 
-Result<void> undo(const Host& host, const Step& step, const Json& /*undo*/) {
+Result<void> undo(const host::Host& host, const Step& step,
+                  const Json& /*undo*/) {
   const std::string path = path_of(step);
   const FileText now = TRY(read_for_edit(host.evidence, path));
   if (mark_of(now) == step.arguments["before"]) return {};
@@ -244,4 +246,4 @@ Result<void> undo(const Host& host, const Step& step, const Json& /*undo*/) {
 }
 
 }  // namespace edit_file
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -17,7 +17,7 @@
 
 #include "action/action.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 // Nothing stands for no file.
 using FileText = std::optional<std::string>;
@@ -32,16 +32,16 @@ Result<FileText> text_after(const Step& step, const FileText& now);
 Result<FileText> text_before(const Step& step, const FileText& now);
 
 // Where the text before a step is kept, if there was a file.
-std::string backup_of(const Host& host, const Step& step);
+std::string backup_of(const host::Host& host, const Step& step);
 
 // Error::busy for a link: whose file it leads to is for people to decide.
-Result<FileText> read_for_edit(const Root& root, const std::string& path);
+Result<FileText> read_for_edit(const host::Root& root, const std::string& path);
 
 namespace edit_file {
-Result<Action::Checked> check(const Host& host, const Step& step);
-Result<void> run(const Host& host, const Step& step);
-Result<std::string> verify(const Host& host, const Step& step);
-Result<void> undo(const Host& host, const Step& step, const Json& undo);
+Result<Action::Checked> check(const host::Host& host, const Step& step);
+Result<void> run(const host::Host& host, const Step& step);
+Result<std::string> verify(const host::Host& host, const Step& step);
+Result<void> undo(const host::Host& host, const Step& step, const Json& undo);
 }  // namespace edit_file
 
 inline constexpr Action kEditFile = {
@@ -54,4 +54,4 @@ inline constexpr Action kEditFile = {
     .undo = edit_file::undo,
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::action

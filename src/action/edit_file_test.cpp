@@ -5,7 +5,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 const std::string kPath = "/etc/x/file.conf";
@@ -13,7 +13,8 @@ const std::string kPath = "/etc/x/file.conf";
 class EditFile : public ::testing::Test {
  protected:
   EditFile()
-      : host_(*Host::open({tree_.path(), tree_.path() + "/run/gpuward"})) {
+      : host_(
+            *host::Host::open({tree_.path(), tree_.path() + "/run/gpuward"})) {
     tree_.directory("/run/gpuward").directory("/etc");
   }
   FileText now() const { return *read_for_edit(host_.evidence, kPath); }
@@ -22,7 +23,7 @@ class EditFile : public ::testing::Test {
   }
 
   TempTree tree_;
-  Host host_;
+  host::Host host_;
 };
 
 TEST_F(EditFile, ChangesOnePlaceAndKeepsTheFormerText) {
@@ -103,4 +104,4 @@ TEST_F(EditFile, IsAnActionOfOurs) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -7,7 +7,7 @@
 #include "action/why_not.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 using State = Outcome::State;
@@ -19,14 +19,15 @@ bool worked(State state) {
 // One step, from its check to its outcome.
 class Work {
  public:
-  Work(const Host& host, Ledger& ledger, const Action& action, Step step)
+  Work(const host::Host& host, ledger::Ledger& ledger, const Action& action,
+       Step step)
       : host_(host), ledger_(ledger), action_(action) {
     outcome_.step = std::move(step);
   }
 
   Outcome from_start();
   // What stands in the ledger, from its stage on.
-  Outcome from(const Operation& operation);
+  Outcome from(const ledger::Operation& operation);
 
   // Where the ledger could not be written: nothing more may begin.
   const std::optional<Error>& ledger_failed() const { return ledger_failed_; }
@@ -40,8 +41,8 @@ class Work {
   Outcome nothing_left(const Error& why);
   void note(const Result<void>& written);
 
-  const Host& host_;
-  Ledger& ledger_;
+  const host::Host& host_;
+  ledger::Ledger& ledger_;
   const Action& action_;
   Outcome outcome_;
   int64_t operation_ = 0;
@@ -80,7 +81,7 @@ Outcome Work::nothing_left(const Error& why) {
 Outcome Work::take_back(const Error& why) {
   // Not to be written down is no reason to leave the machine half changed: the
   // ledger knows that it was begun, and undoing bears being done twice.
-  note(ledger_.advance(operation_, Stage::undoing, why.text));
+  note(ledger_.advance(operation_, ledger::Stage::undoing, why.text));
   const auto undone = action_.undo(host_, step(), undo_);
   if (undone) return end(State::undone, why.text + "; taken back");
   const Error& error = undone.error();
@@ -133,15 +134,15 @@ Outcome Work::from_start() {
   operation_ = *operation;
   began_ = BootClock::now();
   const auto run = action_.run(host_, step());
-  if (run) note(ledger_.advance(operation_, Stage::ran, ""));
+  if (run) note(ledger_.advance(operation_, ledger::Stage::ran, ""));
   return end_after_run(run);
 }
 
-Outcome Work::from(const Operation& operation) {
+Outcome Work::from(const ledger::Operation& operation) {
   operation_ = operation.id;
   undo_ = operation.undo;
   after_ = "finished after an interruption: ";
-  if (operation.stage == Stage::undoing) {
+  if (operation.stage == ledger::Stage::undoing) {
     return take_back({Error::Kind::system, 0, "it had not worked"});
   }
   return end_after_run({});
@@ -154,7 +155,7 @@ Outcome refused(const Step& step, std::string why) {
 // A plan that is carried out.
 class Round {
  public:
-  Round(const Host& host, Ledger& ledger, const Plan& plan,
+  Round(const host::Host& host, ledger::Ledger& ledger, const Plan& plan,
         std::span<const Action> known)
       : host_(host), ledger_(ledger), plan_(plan), known_(known) {}
 
@@ -164,8 +165,8 @@ class Round {
  private:
   Outcome act(const Step& step);
 
-  const Host& host_;
-  Ledger& ledger_;
+  const host::Host& host_;
+  ledger::Ledger& ledger_;
   const Plan& plan_;
   std::span<const Action> known_;
   std::vector<bool> worked_;
@@ -216,8 +217,9 @@ std::vector<Outcome> refuse_all(const Plan& plan, const std::string& why,
   return out;
 }
 
-Outcome finish(const Host& host, Ledger& ledger, const Operation& operation,
-               const std::string& boot_id, std::span<const Action> known) {
+Outcome finish(const host::Host& host, ledger::Ledger& ledger,
+               const ledger::Operation& operation, const std::string& boot_id,
+               std::span<const Action> known) {
   const Action* action = find_action(operation.step.action, known);
   if (action == nullptr) {
     return refused(operation.step,
@@ -244,7 +246,7 @@ const Action* find_action(std::string_view name,
   return nullptr;
 }
 
-std::vector<Outcome> carry_out(const Host& host, Ledger& ledger,
+std::vector<Outcome> carry_out(const host::Host& host, ledger::Ledger& ledger,
                                const Plan& plan, const Watcher& watcher,
                                std::span<const Action> known) {
   // By whoever cannot write them down: they are shown all the same.
@@ -269,8 +271,8 @@ std::vector<Outcome> carry_out(const Host& host, Ledger& ledger,
   return out;
 }
 
-Result<std::vector<Outcome>> finish_interrupted(const Host& host,
-                                                Ledger& ledger,
+Result<std::vector<Outcome>> finish_interrupted(const host::Host& host,
+                                                ledger::Ledger& ledger,
                                                 const Watcher& watcher,
                                                 std::span<const Action> known) {
   if (const auto why = why_not_to_act(host)) {
@@ -278,10 +280,10 @@ Result<std::vector<Outcome>> finish_interrupted(const Host& host,
   }
   // Before the look: somebody who was killed may still have an entry on its
   // way to the disk.
-  const ActingLock lock = TRY(ledger.lock_for_acting());
-  const std::string boot_id = TRY(boot_id_of(host.self));
+  const ledger::ActingLock lock = TRY(ledger.lock_for_acting());
+  const std::string boot_id = TRY(host::boot_id_of(host.self));
   std::vector<Outcome> out;
-  for (const Operation& each : TRY(ledger.unfinished())) {
+  for (const ledger::Operation& each : TRY(ledger.unfinished())) {
     if (watcher.begins) watcher.begins(each.step);
     out.push_back(finish(host, ledger, each, boot_id, known));
     if (watcher.ended) watcher.ended(out.back());
@@ -289,4 +291,4 @@ Result<std::vector<Outcome>> finish_interrupted(const Host& host,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -10,7 +10,7 @@
 #include "action/action.h"
 #include "ledger/ledger.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 // Called before each step and after it (long work shows progress).
 struct Watcher {
@@ -24,7 +24,7 @@ struct Watcher {
 // passed over without an outcome where they are not needed. The plan's
 // refusals are recorded too. Stops acting, and says so in the outcome, once
 // the ledger cannot be written. Holds the ledger's lock meanwhile.
-std::vector<Outcome> carry_out(const Host& host, Ledger& ledger,
+std::vector<Outcome> carry_out(const host::Host& host, ledger::Ledger& ledger,
                                const Plan& plan, const Watcher& watcher = {},
                                std::span<const Action> known = actions());
 
@@ -32,7 +32,7 @@ std::vector<Outcome> carry_out(const Host& host, Ledger& ledger,
 // had worked, else undone. Call before acting. Empty where there is nothing;
 // an error where that cannot be told, and then nothing may be done.
 Result<std::vector<Outcome>> finish_interrupted(
-    const Host& host, Ledger& ledger, const Watcher& watcher = {},
+    const host::Host& host, ledger::Ledger& ledger, const Watcher& watcher = {},
     std::span<const Action> known = actions());
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -11,12 +11,12 @@
 #include "kill/two_files.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 using State = Outcome::State;
 
-Result<Action::Checked> never(const Host&, const Step&) {
+Result<Action::Checked> never(const host::Host&, const Step&) {
   return fail(Error::Kind::denied, "never");
 }
 
@@ -35,11 +35,12 @@ class Engine : public ::testing::Test {
     tree_.file("/one/a", "old").file("/one/b", "old");
     tree_.file("/two/a", "old").file("/two/b", "old");
   }
-  Host host() const {
-    return std::move(*Host::open({.run_dir = tree_.path()}));
+  host::Host host() const {
+    return std::move(*host::Host::open({.run_dir = tree_.path()}));
   }
-  Ledger ledger(const std::string& boot = "boot-1") const {
-    return std::move(*Ledger::open_for_acting(tree_.path() + "/state", boot));
+  ledger::Ledger ledger(const std::string& boot = "boot-1") const {
+    return std::move(
+        *ledger::Ledger::open_for_acting(tree_.path() + "/state", boot));
   }
   Step step(const std::string& name,
             std::vector<std::string> fails = {}) const {
@@ -50,13 +51,13 @@ class Engine : public ::testing::Test {
     return out;
   }
   std::vector<Outcome> act(const std::vector<Step>& steps) const {
-    Ledger book = ledger();
+    ledger::Ledger book = ledger();
     Plan plan;
     plan.steps = steps;
     return carry_out(host(), book, plan, {}, kKnown);
   }
   std::vector<Outcome> recover(const std::string& boot = "boot-1") const {
-    Ledger book = ledger(boot);
+    ledger::Ledger book = ledger(boot);
     auto outcomes = finish_interrupted(host(), book, {}, kKnown);
     EXPECT_TRUE(outcomes) << outcomes.error().text;
     return std::move(*outcomes);
@@ -67,12 +68,12 @@ class Engine : public ::testing::Test {
            two_files::read(folder + "/b");
   }
   std::string newest() const {
-    Ledger book = ledger();
+    ledger::Ledger book = ledger();
     const auto entries = book.entries(1);
     return entries && !entries->empty() ? entries->at(0).kind : "";
   }
   size_t unfinished() const {
-    Ledger book = ledger();
+    ledger::Ledger book = ledger();
     return book.unfinished().value().size();
   }
 
@@ -182,7 +183,7 @@ pid_t keeper_of(const std::string& file) {
 }
 
 TEST_F(Engine, NothingIsDoneThatCannotBeWrittenDown) {
-  Ledger book = ledger();
+  ledger::Ledger book = ledger();
   const pid_t keeper = keeper_of(tree_.path() + "/state/ledger.db");
   ASSERT_GT(keeper, 0);
   Plan plan;
@@ -199,7 +200,7 @@ TEST_F(Engine, NothingIsDoneThatCannotBeWrittenDown) {
 }
 
 TEST_F(Engine, ActsOneAtATime) {
-  Ledger other = ledger();
+  ledger::Ledger other = ledger();
   const auto lock = other.lock_for_acting();
   ASSERT_TRUE(lock);
   const auto outcomes = act({step("one")});
@@ -208,11 +209,11 @@ TEST_F(Engine, ActsOneAtATime) {
 }
 
 TEST_F(Engine, FinishesWhatHadWorked) {
-  for (const Stage stage : {Stage::begun, Stage::ran}) {
-    Ledger book = ledger();
+  for (const ledger::Stage stage : {ledger::Stage::begun, ledger::Stage::ran}) {
+    ledger::Ledger book = ledger();
     const auto id = book.begin(step("one"), Json::object());
-    if (stage == Stage::ran) {
-      ASSERT_TRUE(book.advance(*id, Stage::ran, ""));
+    if (stage == ledger::Stage::ran) {
+      ASSERT_TRUE(book.advance(*id, ledger::Stage::ran, ""));
     }
     tree_.file("/one/a", "new").file("/one/b", "new");
     const auto outcomes = recover();
@@ -225,10 +226,11 @@ TEST_F(Engine, FinishesWhatHadWorked) {
 
 TEST_F(Engine, UndoesWhatIsHalfDone) {
   const Json before = two_files::check(host(), step("one"))->undo;
-  for (const Stage stage : {Stage::begun, Stage::undoing}) {
-    Ledger book = ledger();
+  for (const ledger::Stage stage :
+       {ledger::Stage::begun, ledger::Stage::undoing}) {
+    ledger::Ledger book = ledger();
     const auto id = book.begin(step("one"), before);
-    if (stage == Stage::undoing) {
+    if (stage == ledger::Stage::undoing) {
       ASSERT_TRUE(book.advance(*id, stage, ""));
     }
     tree_.file("/one/a", "new").file("/one/b", "old");
@@ -260,8 +262,9 @@ TEST_F(Engine, LeavesWhatItDoesNotKnow) {
 }
 
 TEST_F(Engine, ACopiedMachineIsNotRepaired) {
-  Ledger book = ledger();
-  const auto copy = Host::open({.root = tree_.path(), .run_dir = tree_.path()});
+  ledger::Ledger book = ledger();
+  const auto copy =
+      host::Host::open({.root = tree_.path(), .run_dir = tree_.path()});
   ASSERT_TRUE(copy);
   Plan plan;
   plan.steps = {step("one")};
@@ -272,4 +275,4 @@ TEST_F(Engine, ACopiedMachineIsNotRepaired) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

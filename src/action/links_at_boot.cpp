@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "host/edit.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 // NVIDIA's notice has 71-nvidia-dev-char.rules; this one can stand beside it.
@@ -57,7 +57,7 @@ std::string with_command(std::string_view text, std::string_view command) {
   return fmt::format(fmt::runtime(text), command);
 }
 
-bool is_in_memory(const Root& root, std::string_view folder) {
+bool is_in_memory(const host::Root& root, std::string_view folder) {
   const auto fd = root.open_file(folder, O_PATH | O_DIRECTORY);
   struct statfs status {};
   return fd && ::fstatfs(fd->get(), &status) == 0 &&
@@ -73,7 +73,7 @@ std::unexpected<Error> not_lasting(std::string_view program,
 }
 
 // Who can write the program or a folder of it becomes root by the rule.
-Result<void> check_owners(const Root& root, const std::string& program) {
+Result<void> check_owners(const host::Root& root, const std::string& program) {
   for (size_t end = 0; end != std::string::npos;) {
     end = program.find('/', end + 1);
     const std::string part = program.substr(0, end);
@@ -85,7 +85,7 @@ Result<void> check_owners(const Root& root, const std::string& program) {
   return {};
 }
 
-Result<void> check_program(const Host& host, const std::string& program) {
+Result<void> check_program(const host::Host& host, const std::string& program) {
   const auto ours = host.self.lstat(program);
   const auto theirs = host.evidence.lstat(program);
   if (!ours || !theirs || ours->st_ino != theirs->st_ino ||
@@ -100,7 +100,7 @@ Result<void> check_program(const Host& host, const std::string& program) {
   return check_owners(host.evidence, program);
 }
 
-Result<void> allow(const Host& host, Do how) {
+Result<void> allow(const host::Host& host, Do how) {
   if (how == Do::nothing) return {};
   if (const auto why = host.why_not_to_probe()) {
     return fail(Error::Kind::unsupported,
@@ -110,10 +110,10 @@ Result<void> allow(const Host& host, Do how) {
   return {};
 }
 
-Result<void> write(const Host& host, const std::string& file,
+Result<void> write(const host::Host& host, const std::string& file,
                    const std::string& text) {
-  TRY_VOID(make_folder(host.evidence, file.substr(0, file.rfind('/'))));
-  return write_file(host.evidence, file, text);
+  TRY_VOID(host::make_folder(host.evidence, file.substr(0, file.rfind('/'))));
+  return host::write_file(host.evidence, file, text);
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ bool is_plain_path(std::string_view path) {
          });
 }
 
-Result<std::string> lasting_program(const Host& host) {
+Result<std::string> lasting_program(const host::Host& host) {
   auto program = host.self.read_link("/proc/self/exe");  // path: our own
   if (!program) return program;
   if (!is_plain_path(*program)) {
@@ -138,7 +138,7 @@ Result<std::string> lasting_program(const Host& host) {
   return program;
 }
 
-Result<Installed> install_udev_rule(const Host& host,
+Result<Installed> install_udev_rule(const host::Host& host,
                                     const std::string& command, Do how) {
   TRY_VOID(allow(host, how));
   const std::string file(kRule);
@@ -153,7 +153,7 @@ Result<Installed> install_udev_rule(const Host& host,
   return out;
 }
 
-Result<Installed> install_boot_unit(const Host& host,
+Result<Installed> install_boot_unit(const host::Host& host,
                                     const std::string& command, Do how) {
   TRY_VOID(allow(host, how));
   const std::string file = fmt::format("{}/{}", kUnits, kUnit);
@@ -167,10 +167,11 @@ Result<Installed> install_boot_unit(const Host& host,
   out.already = old && *old == out.text && link && *link == file;
   if (how == Do::it && !out.already) {
     TRY_VOID(write(host, file, out.text));
-    TRY_VOID(make_folder(host.evidence, wants.substr(0, wants.rfind('/'))));
-    TRY_VOID(make_link(host.evidence, wants, file));
+    TRY_VOID(
+        host::make_folder(host.evidence, wants.substr(0, wants.rfind('/'))));
+    TRY_VOID(host::make_link(host.evidence, wants, file));
   }
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -13,7 +13,7 @@
 
 #include "action/create_links.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 struct Installed {
   std::string what;                // "udev rule"
@@ -26,15 +26,15 @@ struct Installed {
 // boot, it is the same file on the diagnosed machine, and none but root can
 // replace it. Else an error whose text says what to do. A simulated node takes
 // any.
-Result<std::string> lasting_program(const Host& host);
+Result<std::string> lasting_program(const host::Host& host);
 // Absolute, and without signs that mean something to udev or systemd.
 bool is_plain_path(std::string_view path);
 
 // `command` is what is to run, its words plain. Error::unsupported where the
 // root is a copy of another machine. With Do::nothing nothing is written.
-Result<Installed> install_udev_rule(const Host& host,
+Result<Installed> install_udev_rule(const host::Host& host,
                                     const std::string& command, Do how);
-Result<Installed> install_boot_unit(const Host& host,
+Result<Installed> install_boot_unit(const host::Host& host,
                                     const std::string& command, Do how);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -8,7 +8,7 @@
 #include "host/tool.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr const char* kCommand = "/usr/bin/gpuward links create --create-all";
@@ -18,14 +18,14 @@ class LinksAtBoot : public testing::Test {
  protected:
   LinksAtBoot() {
     tree_.directory("/node/etc").file("/state", "SWPG");
-    host_.emplace(
-        *Host::open({.root = tree_.path() + "/node", .run_dir = "/none"}));
+    host_.emplace(*host::Host::open(
+        {.root = tree_.path() + "/node", .run_dir = "/none"}));
     EXPECT_TRUE(host_->simulated);
   }
-  const Root& root() const { return host_->evidence; }
+  const host::Root& root() const { return host_->evidence; }
 
   TempTree tree_;
-  std::optional<Host> host_;
+  std::optional<host::Host> host_;
 };
 
 TEST_F(LinksAtBoot, TheRuleIsWrittenOnceAndSaysWhatWasWritten) {
@@ -58,7 +58,7 @@ TEST_F(LinksAtBoot, TheUnitIsEnabledByItsLink) {
 TEST_F(LinksAtBoot, SystemdAcceptsTheUnit) {
   const auto unit = install_boot_unit(*host_, "/bin/true links", Do::it);
   ASSERT_TRUE(unit.has_value());
-  const auto verified = run_tool(
+  const auto verified = host::run_tool(
       {"systemd-analyze", "verify", "--man=no", root().outside(unit->files[0])},
       10s);
   if (!verified) GTEST_SKIP() << verified.error().text;
@@ -80,7 +80,7 @@ TEST_F(LinksAtBoot, AForeignLinkOrFileIsLeftAlone) {
 
 TEST(LinksAtBootCopies, NothingIsInstalledInACopy) {
   TempTree tree;
-  const auto host = Host::open({.root = tree.path(), .run_dir = "/none"});
+  const auto host = host::Host::open({.root = tree.path(), .run_dir = "/none"});
   const auto refused = install_udev_rule(*host, kCommand, Do::it);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, Error::Kind::unsupported);
@@ -97,7 +97,7 @@ TEST(LastingProgram, WhatMeansSomethingToUdevIsNoPlainPath) {
 }
 
 TEST(LastingProgram, OneThatOthersCanReplaceIsRefused) {
-  const auto host = Host::open({.root = "/", .run_dir = "/none"});
+  const auto host = host::Host::open({.root = "/", .run_dir = "/none"});
   const auto program = lasting_program(*host);
   const auto tmp = host->evidence.lstat("/tmp");
   const auto self = host->self.read_link("/proc/self/exe");
@@ -109,4 +109,4 @@ TEST(LastingProgram, OneThatOthersCanReplaceIsRefused) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -12,14 +12,14 @@
 #include "host/tool.h"
 #include "model/container_arguments.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 // It is stopped politely first, which takes 10 s where it does not listen.
 constexpr Millis kDeadline = 60s;
 
-bool is_alive(const Host& host, const Container& container) {
-  return is_same_task(host.evidence, container.pid, container.start_time);
+bool is_alive(const host::Host& host, const Container& container) {
+  return host::is_same_task(host.evidence, container.pid, container.start_time);
 }
 
 // As the runtimes make them; anything else could be an option.
@@ -29,7 +29,7 @@ bool is_plain_id(const std::string& id) {
   });
 }
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   const Container container = TRY(container_of(step.arguments));
   if (host.simulated) {
     return fail(Error::Kind::unsupported, "a simulated node has no containers");
@@ -53,22 +53,22 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return Action::Checked{};
 }
 
-Result<void> run(const Host&, const Step& step) {
+Result<void> run(const host::Host&, const Step& step) {
   const Container container = TRY(container_of(step.arguments));
-  const ToolResult result =
-      TRY(run_tool({container.runtime, "restart", container.id}, kDeadline));
+  const host::ToolResult result = TRY(
+      host::run_tool({container.runtime, "restart", container.id}, kDeadline));
   if (result.exit_code == 0) return {};
   return fail(Error::Kind::system,
               fmt::format("{} restart: {}", container.runtime,
                           printable(trim(result.complaints), 300)));
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   const Container before = TRY(container_of(step.arguments));
   if (is_alive(host, before)) {
     return fail(Error::Kind::system, "it was not restarted");
   }
-  const FoundContainers found = find_containers(host);
+  const containers::FoundContainers found = containers::find_containers(host);
   if (!found.is_whole) {
     return fail(Error::Kind::system, "whether it runs is not known");
   }
@@ -78,9 +78,9 @@ Result<std::string> verify(const Host& host, const Step& step) {
     return fail(Error::Kind::system, "it does not run any more");
   }
   Container container = *now;
-  TRY_VOID(look_again(host, container));
-  if (access_now(container) != NodeAccess::Now::allowed) {
-    const std::string who = who_denies(container);
+  TRY_VOID(containers::look_again(host, container));
+  if (containers::access_now(container) != NodeAccess::Now::allowed) {
+    const std::string who = containers::who_denies(container);
     return fail(Error::Kind::denied, "restarted, and its nodes do not open" +
                                          (who.empty() ? who : "; " + who));
   }
@@ -88,7 +88,7 @@ Result<std::string> verify(const Host& host, const Step& step) {
                      container.pid, nodes_in_words(container));
 }
 
-Result<void> undo(const Host& host, const Step& step, const Json&) {
+Result<void> undo(const host::Host& host, const Step& step, const Json&) {
   const Container container = TRY(container_of(step.arguments));
   if (is_alive(host, container)) return {};  // nothing was done
   return fail(Error::Kind::unsupported, "a restart cannot be undone");
@@ -107,4 +107,4 @@ const Action& restart_container() {
   return kAction;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -6,8 +6,8 @@
 
 #include "action/action.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 const Action& restart_container();
 
-}  // namespace gpuward
+}  // namespace gpuward::action

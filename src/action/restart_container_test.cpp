@@ -6,7 +6,7 @@
 #include "host/task.h"
 #include "model/container_arguments.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 class RestartContainer : public ::testing::Test {
@@ -17,10 +17,11 @@ class RestartContainer : public ::testing::Test {
     // So that no docker can know it, should there be one.
     container_.id = "0123456789abcdef0000000000000000";
     container_.pid = ::getpid();
-    container_.start_time = task_stat(*Root::open("/"), ::getpid())->start_time;
+    container_.start_time =
+        host::task_stat(*host::Root::open("/"), ::getpid())->start_time;
   }
-  static Host host() {
-    return {*Root::open("/"), *Root::open("/"), "", "", false, ""};
+  static host::Host host() {
+    return {*host::Root::open("/"), *host::Root::open("/"), "", "", false, ""};
   }
   Step step() const {
     Step out;
@@ -72,4 +73,4 @@ TEST_F(RestartContainer, WhatDidNotBeginNeedsNoUndoing) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

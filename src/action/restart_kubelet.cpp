@@ -13,7 +13,7 @@
 #include "host/task.h"
 #include "plan/plan_kubelet.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr std::string_view kUnit = "kubelet.service";
@@ -34,10 +34,10 @@ int pid_of(const Step& step) {
   return static_cast<int>(step.arguments["pid"].as_integer());
 }
 
-bool old_one_runs(const Host& host, const Step& step) {
+bool old_one_runs(const host::Host& host, const Step& step) {
   const auto start =
       static_cast<uint64_t>(step.arguments["start_time"].as_integer());
-  return is_same_task(host.evidence, pid_of(step), start);
+  return host::is_same_task(host.evidence, pid_of(step), start);
 }
 
 std::vector<int> plugins_of(const Step& step) {
@@ -48,7 +48,7 @@ std::vector<int> plugins_of(const Step& step) {
   return out;
 }
 
-std::optional<std::string> wait_for_admission(const Host& host,
+std::optional<std::string> wait_for_admission(const host::Host& host,
                                               const Step& step,
                                               Millis patience) {
   const Boot deadline = BootClock::now() + patience;
@@ -60,10 +60,10 @@ std::optional<std::string> wait_for_admission(const Host& host,
 }
 
 // Of the unit, once it is another one than the old.
-Result<int> new_process(const Host& host, const Step& step) {
+Result<int> new_process(const host::Host& host, const Step& step) {
   const Boot deadline = BootClock::now() + kRestart;
   for (;;) {
-    Systemd systemd = TRY(Systemd::connect(host.self));
+    host::Systemd systemd = TRY(host::Systemd::connect(host.self));
     const int pid = TRY(systemd.main_pid(std::string(kUnit)));
     if (pid != 0 && !(pid == pid_of(step) && old_one_runs(host, step))) {
       return pid;
@@ -78,7 +78,7 @@ Result<int> new_process(const Host& host, const Step& step) {
   }
 }
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   if (host.simulated) {
     return fail(Error::Kind::unsupported, "a simulated node has no kubelet");
   }
@@ -95,7 +95,7 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
     return Action::Checked{
         .already = true, .undo = {}, .text = "not needed: " + *done};
   }
-  Systemd systemd = TRY(Systemd::connect(host.self));
+  host::Systemd systemd = TRY(host::Systemd::connect(host.self));
   const int pid = TRY(systemd.main_pid(std::string(kUnit)));
   if (pid != pid_of(step)) {
     return fail(Error::Kind::unsupported,
@@ -105,12 +105,12 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return Action::Checked{};
 }
 
-Result<void> run(const Host& host, const Step&) {
-  Systemd systemd = TRY(Systemd::connect(host.self));
+Result<void> run(const host::Host& host, const Step&) {
+  host::Systemd systemd = TRY(host::Systemd::connect(host.self));
   return systemd.restart_unit(std::string(kUnit));
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   const int pid = TRY(new_process(host, step));
   const auto done = wait_for_admission(host, step, kAfterRestart);
   if (!done) {
@@ -122,7 +122,7 @@ Result<std::string> verify(const Host& host, const Step& step) {
   return fmt::format("restarted (process {} now): {}", pid, *done);
 }
 
-Result<void> undo(const Host& host, const Step& step, const Json&) {
+Result<void> undo(const host::Host& host, const Step& step, const Json&) {
   if (old_one_runs(host, step)) return {};  // nothing was done
   return fail(Error::Kind::unsupported, "a restart cannot be undone");
 }
@@ -130,16 +130,17 @@ Result<void> undo(const Host& host, const Step& step, const Json&) {
 }  // namespace
 
 std::optional<std::string> completed_admission(
-    const Host& host, const std::vector<int>& plugins) {
-  const Collected log = collect_kubelet_log(host);
-  const auto last = admission_in(log.evidence, host.evidence, wall_now());
+    const host::Host& host, const std::vector<int>& plugins) {
+  const evidence::Collected log = evidence::collect_kubelet_log(host);
+  const auto last =
+      evidence::admission_in(log.evidence, host.evidence, wall_now());
   if (last && last->completed && !last->waits) {
     return "the kubelet's admission loop goes on: " +
            printable(trim(last->since.text), 300);
   }
-  const auto now = find_device_plugins(host.evidence);
+  const auto now = evidence::find_device_plugins(host.evidence);
   if (!now) return std::nullopt;
-  for (const PluginProcess& each : *now) {
+  for (const evidence::PluginProcess& each : *now) {
     if (std::ranges::find(plugins, each.pid) != plugins.end()) continue;
     return fmt::format(
         "the kubelet started the device plugin anew (process {}), for which "
@@ -151,7 +152,7 @@ std::optional<std::string> completed_admission(
 
 const Action& restart_kubelet() {
   static constexpr Action kAction{
-      .name = kRestartKubelet,
+      .name = plan::kRestartKubelet,
       .what = "restarts the kubelet where no admission completes",
       .ends_with_boot = true,
       .check = check,
@@ -161,4 +162,4 @@ const Action& restart_kubelet() {
   return kAction;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -11,7 +11,7 @@
 
 #include "action/action.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 const Action& restart_kubelet();
 
@@ -20,7 +20,7 @@ const Action& restart_kubelet();
 //   is spoken of, or has a folder;
 //   a device plugin that was started since: only the kubelet's loop does that.
 // `plugins`: the pids of those that ran before.
-std::optional<std::string> completed_admission(const Host& host,
+std::optional<std::string> completed_admission(const host::Host& host,
                                                const std::vector<int>& plugins);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

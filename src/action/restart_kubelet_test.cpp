@@ -5,7 +5,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr std::string_view kWaits =
@@ -29,9 +29,9 @@ class RestartKubelet : public ::testing::Test {
                            "100 0 0",
                            pid, comm));
   }
-  Host host() const {
-    return {*Root::open(tree_.path()),
-            *Root::open(tree_.path()),
+  host::Host host() const {
+    return {*host::Root::open(tree_.path()),
+            *host::Root::open(tree_.path()),
             "",
             "",
             false,
@@ -105,10 +105,10 @@ TEST_F(RestartKubelet, WhatDidNotBeginNeedsNoUndoing) {
 }
 
 TEST_F(RestartKubelet, ASimulatedNodeHasNone) {
-  Host simulated = host();
+  host::Host simulated = host();
   simulated.simulated = true;
   EXPECT_FALSE(restart_kubelet().check(simulated, step_));
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

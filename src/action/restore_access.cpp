@@ -12,7 +12,7 @@
 #include "host/task.h"
 #include "model/container_arguments.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 using Now = NodeAccess::Now;
@@ -21,13 +21,13 @@ std::unexpected<Error> has_ended() {
   return fail(Error::Kind::gone, "the container has ended");
 }
 
-bool is_alive(const Host& host, const Container& container) {
-  return is_same_task(host.evidence, container.pid, container.start_time);
+bool is_alive(const host::Host& host, const Container& container) {
+  return host::is_same_task(host.evidence, container.pid, container.start_time);
 }
 
 // A unit that vanishes while we speak of it: its container has ended.
-std::unexpected<Error> explained(const Host& host, const Container& container,
-                                 Error error) {
+std::unexpected<Error> explained(const host::Host& host,
+                                 const Container& container, Error error) {
   if (error.kind == Error::Kind::not_found && !is_alive(host, container)) {
     return has_ended();
   }
@@ -51,12 +51,12 @@ bool is_its_own(const Container& container, const std::string& group) {
 }
 
 // The first process lies where the plan says, and systemd thinks so too.
-Result<void> check_place(const Host& host, Systemd& systemd,
+Result<void> check_place(const host::Host& host, host::Systemd& systemd,
                          const Container& container) {
   const auto file = host.evidence.read(
       fmt::format("/proc/{}/cgroup", container.pid));  // path: its own process
   if (!file) return has_ended();
-  const TaskCgroups lies = parse_task_cgroups(*file);
+  const containers::TaskCgroups lies = containers::parse_task_cgroups(*file);
   // crun has it in a cgroup of its own below the scope.
   if (!is_within(container.cgroup_v2 ? lies.unified : lies.devices,
                  container.cgroup)) {
@@ -80,7 +80,7 @@ Result<void> check_place(const Host& host, Systemd& systemd,
   return {};
 }
 
-Result<void> check_kind(const Host& host, const Container& container) {
+Result<void> check_kind(const host::Host& host, const Container& container) {
   if (host.simulated) {
     return fail(Error::Kind::unsupported, "a simulated node has no systemd");
   }
@@ -103,7 +103,7 @@ Result<void> check_kind(const Host& host, const Container& container) {
   return {};
 }
 
-Json to_json(const DeviceAllow& list) {
+Json to_json(const host::DeviceAllow& list) {
   Json out = Json::array();
   for (const auto& [node, access] : list) {
     Json entry = Json::array();
@@ -114,8 +114,8 @@ Json to_json(const DeviceAllow& list) {
   return out;
 }
 
-DeviceAllow list_of(const Json& json) {
-  DeviceAllow out;
+host::DeviceAllow list_of(const Json& json) {
+  host::DeviceAllow out;
   for (const Json& entry : json.as_array()) {
     const Json::Array& pair = entry.as_array();
     if (pair.size() == 2) {
@@ -126,10 +126,10 @@ DeviceAllow list_of(const Json& json) {
 }
 
 // The scope's list, where there is one: without, an entry would begin one.
-Result<DeviceAllow> list_that_denies(Systemd& systemd,
-                                     const Container& container) {
+Result<host::DeviceAllow> list_that_denies(host::Systemd& systemd,
+                                           const Container& container) {
   const std::string policy = TRY(systemd.device_policy(container.unit));
-  DeviceAllow listed = TRY(systemd.device_allow(container.unit));
+  host::DeviceAllow listed = TRY(systemd.device_allow(container.unit));
   if (policy == "auto" && listed.empty()) {
     return fail(Error::Kind::unsupported,
                 fmt::format("systemd denies nothing in {} (DevicePolicy=auto, "
@@ -139,15 +139,16 @@ Result<DeviceAllow> list_that_denies(Systemd& systemd,
   return listed;
 }
 
-Result<Action::Checked> check_scope(const Host& host, Systemd& systemd,
+Result<Action::Checked> check_scope(const host::Host& host,
+                                    host::Systemd& systemd,
                                     Container& container) {
   TRY_VOID(check_place(host, systemd, container));
-  const DeviceAllow listed = TRY(list_that_denies(systemd, container));
+  const host::DeviceAllow listed = TRY(list_that_denies(systemd, container));
   Action::Checked out;
   out.undo.set("list", to_json(listed));
   if (!lists_all(listed, container.grants)) return out;
-  TRY_VOID(look_again(host, container));
-  if (access_now(container) == Now::allowed) {
+  TRY_VOID(containers::look_again(host, container));
+  if (containers::access_now(container) == Now::allowed) {
     out.already = true;
     out.text = nodes_in_words(container) + " open, and systemd's list for " +
                container.unit + " has them";
@@ -155,20 +156,20 @@ Result<Action::Checked> check_scope(const Host& host, Systemd& systemd,
   return out;
 }
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   Container container = TRY(container_of(step.arguments));
   TRY_VOID(check_kind(host, container));
   if (!is_alive(host, container)) return has_ended();
-  Systemd systemd = TRY(Systemd::connect(host.self));
+  host::Systemd systemd = TRY(host::Systemd::connect(host.self));
   auto checked = check_scope(host, systemd, container);
   if (!checked) return explained(host, container, checked.error());
   return checked;
 }
 
-Result<void> take_back(Systemd& systemd, const Container& container,
-                       const DeviceAllow& former) {
-  const DeviceAllow listed = TRY(systemd.device_allow(container.unit));
-  const DeviceAllow wanted = taken_back(listed, former, container.grants);
+Result<void> take_back(host::Systemd& systemd, const Container& container,
+                       const host::DeviceAllow& former) {
+  const host::DeviceAllow listed = TRY(systemd.device_allow(container.unit));
+  const host::DeviceAllow wanted = taken_back(listed, former, container.grants);
   if (wanted == listed) return {};
   if (wanted.empty()) {
     return fail(Error::Kind::unsupported,
@@ -179,16 +180,16 @@ Result<void> take_back(Systemd& systemd, const Container& container,
   return systemd.replace_device_allow(container.unit, wanted);
 }
 
-Result<void> add(const Host& host, Systemd& systemd,
+Result<void> add(const host::Host& host, host::Systemd& systemd,
                  const Container& container) {
   // Both may have changed since the check.
   TRY_VOID(check_place(host, systemd, container));
-  const DeviceAllow listed = TRY(list_that_denies(systemd, container));
+  const host::DeviceAllow listed = TRY(list_that_denies(systemd, container));
   TRY_VOID(systemd.add_device_allow(container.unit,
                                     entries_for(listed, container.grants)));
   // systemd says yes before it changes the cgroup, but changes it before it
   // answers anything else.
-  const DeviceAllow now = TRY(systemd.device_allow(container.unit));
+  const host::DeviceAllow now = TRY(systemd.device_allow(container.unit));
   if (!is_alive(host, container)) {
     // It ended meanwhile: whatever has the unit's name by now may be another
     // container, which was granted nothing.
@@ -203,11 +204,11 @@ Result<void> add(const Host& host, Systemd& systemd,
   return {};
 }
 
-Result<void> run(const Host& host, const Step& step) {
+Result<void> run(const host::Host& host, const Step& step) {
   const Container container = TRY(container_of(step.arguments));
   TRY_VOID(check_kind(host, container));
   if (!is_alive(host, container)) return has_ended();
-  Systemd systemd = TRY(Systemd::connect(host.self));
+  host::Systemd systemd = TRY(host::Systemd::connect(host.self));
   auto added = add(host, systemd, container);
   if (!added) return explained(host, container, added.error());
   return added;
@@ -228,7 +229,7 @@ Result<std::string> verified_by_programs(const Container& container) {
         return each.denies && each.denies->empty();
       });
   if (!all_known) {
-    const std::string denied = who_denies(container);
+    const std::string denied = containers::who_denies(container);
     return fail(Error::Kind::system,
                 "it is paused and cannot be tested from inside; " +
                     (denied.empty() ? "its device programs could not be read"
@@ -239,37 +240,37 @@ Result<std::string> verified_by_programs(const Container& container) {
 }
 
 Result<std::string> judge(const Container& container) {
-  if (access_now(container) == Now::allowed) {
+  if (containers::access_now(container) == Now::allowed) {
     return fmt::format("tested from inside: {} open{} again",
                        nodes_in_words(container),
                        container.nodes.size() == 1 ? "s" : "");
   }
-  if (access_now(container) == Now::unknown) {
+  if (containers::access_now(container) == Now::unknown) {
     return verified_by_programs(container);
   }
-  const std::string who = who_denies(container);
+  const std::string who = containers::who_denies(container);
   return fail(Error::Kind::denied, "tested from inside: still denied" +
                                        (who.empty() ? who : "; " + who));
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   constexpr int kLooks = 5;
   constexpr timespec kPause{0, 20'000'000};
   Container container = TRY(container_of(step.arguments));
   for (int look = 1;; ++look) {
     if (!is_alive(host, container)) return has_ended();
-    TRY_VOID(look_again(host, container));
-    if (access_now(container) != Now::denied || look == kLooks) {
+    TRY_VOID(containers::look_again(host, container));
+    if (containers::access_now(container) != Now::denied || look == kLooks) {
       return judge(container);
     }
     ::nanosleep(&kPause, nullptr);
   }
 }
 
-Result<void> undo(const Host& host, const Step& step, const Json& undo) {
+Result<void> undo(const host::Host& host, const Step& step, const Json& undo) {
   const Container container = TRY(container_of(step.arguments));
   if (!is_alive(host, container)) return has_ended();
-  Systemd systemd = TRY(Systemd::connect(host.self));
+  host::Systemd systemd = TRY(host::Systemd::connect(host.self));
   auto done = take_back(systemd, container, list_of(undo["list"]));
   if (!done) return explained(host, container, done.error());
   return done;
@@ -289,4 +290,4 @@ const Action& restore_access() {
   return kAction;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -12,7 +12,7 @@
 #include "host/systemd.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 const Action& restore_access();
 
@@ -21,13 +21,15 @@ const Action& restore_access();
 // What a scope that has `listed` is to be sent so that it has all of `grants`:
 // exactly "/dev/char/MAJ:MIN" with the granted access. systemd replaces the
 // access of an entry that is there, so that one keeps what it had besides.
-DeviceAllow entries_for(const DeviceAllow& listed,
-                        const std::vector<Grant>& grants);
+host::DeviceAllow entries_for(const host::DeviceAllow& listed,
+                              const std::vector<Grant>& grants);
 // Whether the list has them already.
-bool lists_all(const DeviceAllow& listed, const std::vector<Grant>& grants);
+bool lists_all(const host::DeviceAllow& listed,
+               const std::vector<Grant>& grants);
 // The list without what was added to `former`; what others added meanwhile
 // stays.
-DeviceAllow taken_back(const DeviceAllow& listed, const DeviceAllow& former,
-                       const std::vector<Grant>& grants);
+host::DeviceAllow taken_back(const host::DeviceAllow& listed,
+                             const host::DeviceAllow& former,
+                             const std::vector<Grant>& grants);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -14,7 +14,7 @@
 #include "support/fake_systemd.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 using Quirk = FakeSystemd::Quirk;
@@ -32,7 +32,8 @@ class RestoreAccess : public ::testing::Test {
     }
     container_.label = "web";
     container_.pid = pid_;
-    container_.start_time = task_stat(*Root::open("/"), pid_)->start_time;
+    container_.start_time =
+        host::task_stat(*host::Root::open("/"), pid_)->start_time;
     container_.unit = "docker-0123.scope";
     // /dev/zero stands for a GPU: what no driver code runs for.
     container_.grants = {{"/dev/zero", 1, 5, "rw", "", ""}};
@@ -79,8 +80,13 @@ class RestoreAccess : public ::testing::Test {
     std::ofstream(folder_ + "/" + file) << rule;
   }
   void begin() { fake_.emplace(tree_.path(), scope_); }
-  Host host() const {
-    return {*Root::open("/"), *Root::open(tree_.path()), "", "", false, ""};
+  host::Host host() const {
+    return {*host::Root::open("/"),
+            *host::Root::open(tree_.path()),
+            "",
+            "",
+            false,
+            ""};
   }
   Step step() const {
     Step out;
@@ -94,8 +100,8 @@ class RestoreAccess : public ::testing::Test {
     EXPECT_NE(checked.error().text.find(part), std::string::npos)
         << checked.error().text;
   }
-  DeviceAllow list() const {
-    return *Systemd::connect(host().self)->device_allow(container_.unit);
+  host::DeviceAllow list() const {
+    return *host::Systemd::connect(host().self)->device_allow(container_.unit);
   }
 
   TempTree tree_;
@@ -114,12 +120,12 @@ TEST_F(RestoreAccess, AddsTheGrantAndTakesItBack) {
   EXPECT_EQ(checked->undo.dump(), R"({"list":[["/dev/char/1:3","rwm"]]})");
   for (int time = 0; time < 2; ++time) {
     ASSERT_TRUE(restore_access().run(host(), step()));
-    EXPECT_EQ(list(),
-              (DeviceAllow{{"/dev/char/1:5", "rw"}, {"/dev/char/1:3", "rwm"}}));
+    EXPECT_EQ(list(), (host::DeviceAllow{{"/dev/char/1:5", "rw"},
+                                         {"/dev/char/1:3", "rwm"}}));
   }
   for (int time = 0; time < 2; ++time) {
     ASSERT_TRUE(restore_access().undo(host(), step(), checked->undo));
-    EXPECT_EQ(list(), (DeviceAllow{{"/dev/char/1:3", "rwm"}}));
+    EXPECT_EQ(list(), (host::DeviceAllow{{"/dev/char/1:3", "rwm"}}));
   }
 }
 
@@ -171,7 +177,7 @@ TEST_F(RestoreAccess, AUnitThatIsSharedIsRefused) {
   container_.id = "web";
   expect_refused("not the container's alone");
   EXPECT_FALSE(restore_access().run(host(), step()));
-  EXPECT_EQ(list(), (DeviceAllow{{"/dev/char/1:3", "rwm"}}));
+  EXPECT_EQ(list(), (host::DeviceAllow{{"/dev/char/1:3", "rwm"}}));
   // A container may move its process deeper; its name tells the unit.
   container_.id = "0123";
   EXPECT_TRUE(restore_access().check(host(), step()));
@@ -184,7 +190,7 @@ TEST_F(RestoreAccess, NothingIsGivenByTheRecordsOfAUser) {
   container_.rootless = true;
   expect_refused("rootless");
   EXPECT_FALSE(restore_access().run(host(), step()));
-  EXPECT_EQ(list(), (DeviceAllow{{"/dev/char/1:3", "rwm"}}));
+  EXPECT_EQ(list(), (host::DeviceAllow{{"/dev/char/1:3", "rwm"}}));
 }
 
 // What held at the check may not hold any more.
@@ -270,4 +276,4 @@ TEST_F(RestoreAccess, NothingIsToBeDoneWhereAllIsThere) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

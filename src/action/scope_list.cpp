@@ -5,7 +5,7 @@
 
 #include "action/restore_access.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 std::string entry_name(const Grant& grant) {
@@ -14,7 +14,8 @@ std::string entry_name(const Grant& grant) {
 }
 
 // The access that the list gives under exactly that name.
-std::string listed_access(const DeviceAllow& listed, const std::string& name) {
+std::string listed_access(const host::DeviceAllow& listed,
+                          const std::string& name) {
   for (const auto& [node, access] : listed) {
     if (node == name) return access;
   }
@@ -39,9 +40,9 @@ const std::string* granted_access(const std::vector<Grant>& grants,
 
 }  // namespace
 
-DeviceAllow entries_for(const DeviceAllow& listed,
-                        const std::vector<Grant>& grants) {
-  DeviceAllow out;
+host::DeviceAllow entries_for(const host::DeviceAllow& listed,
+                              const std::vector<Grant>& grants) {
+  host::DeviceAllow out;
   for (const Grant& grant : grants) {
     const std::string name = entry_name(grant);
     out.emplace_back(name, together(listed_access(listed, name), grant.access));
@@ -49,16 +50,18 @@ DeviceAllow entries_for(const DeviceAllow& listed,
   return out;
 }
 
-bool lists_all(const DeviceAllow& listed, const std::vector<Grant>& grants) {
+bool lists_all(const host::DeviceAllow& listed,
+               const std::vector<Grant>& grants) {
   return std::ranges::all_of(grants, [&listed](const Grant& grant) {
     const std::string has = listed_access(listed, entry_name(grant));
     return together(has, grant.access) == together(has, "");
   });
 }
 
-DeviceAllow taken_back(const DeviceAllow& listed, const DeviceAllow& former,
-                       const std::vector<Grant>& grants) {
-  DeviceAllow out;
+host::DeviceAllow taken_back(const host::DeviceAllow& listed,
+                             const host::DeviceAllow& former,
+                             const std::vector<Grant>& grants) {
+  host::DeviceAllow out;
   for (const auto& [node, access] : listed) {
     const std::string before = listed_access(former, node);
     const std::string* granted = granted_access(grants, node);
@@ -73,4 +76,4 @@ DeviceAllow taken_back(const DeviceAllow& listed, const DeviceAllow& former,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

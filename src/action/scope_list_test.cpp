@@ -2,7 +2,7 @@
 
 #include "action/restore_access.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 const std::vector<Grant> kGrants = {
@@ -10,20 +10,21 @@ const std::vector<Grant> kGrants = {
     {"/dev/nvidiactl", 195, 255, "r", "OCI specification", ""}};
 
 TEST(ScopeList, ExactlyWhatWasGranted) {
-  EXPECT_EQ(
-      entries_for({{"/dev/char/1:3", "rwm"}}, kGrants),
-      (DeviceAllow{{"/dev/char/195:0", "rw"}, {"/dev/char/195:255", "r"}}));
+  EXPECT_EQ(entries_for({{"/dev/char/1:3", "rwm"}}, kGrants),
+            (host::DeviceAllow{{"/dev/char/195:0", "rw"},
+                               {"/dev/char/195:255", "r"}}));
 }
 
 TEST(ScopeList, NobodyLosesAnAccessThatIsThere) {
   EXPECT_EQ(
       entries_for({{"/dev/char/195:0", "m"}, {"/dev/char/195:255", "rwm"}},
                   kGrants),
-      (DeviceAllow{{"/dev/char/195:0", "rwm"}, {"/dev/char/195:255", "rwm"}}));
+      (host::DeviceAllow{{"/dev/char/195:0", "rwm"},
+                         {"/dev/char/195:255", "rwm"}}));
 }
 
 TEST(ScopeList, KnowsWhatIsMissing) {
-  DeviceAllow list = {{"/dev/char/195:0", "rwm"}};
+  host::DeviceAllow list = {{"/dev/char/195:0", "rwm"}};
   EXPECT_FALSE(lists_all(list, kGrants));
   list.emplace_back("/dev/char/195:255", "r");
   EXPECT_TRUE(lists_all(list, kGrants));
@@ -32,35 +33,37 @@ TEST(ScopeList, KnowsWhatIsMissing) {
 }
 
 TEST(ScopeList, TakesBackWhatWasAddedAndNothingElse) {
-  const DeviceAllow former = {{"/dev/char/1:3", "rwm"},
-                              {"/dev/char/195:0", "r"}};
-  const DeviceAllow now = {{"/dev/char/195:255", "r"},
-                           {"/dev/char/195:0", "rw"},
-                           {"/dev/char/1:3", "rwm"},
-                           {"/dev/char/10:229", "rw"}};  // somebody else's
+  const host::DeviceAllow former = {{"/dev/char/1:3", "rwm"},
+                                    {"/dev/char/195:0", "r"}};
+  const host::DeviceAllow now = {
+      {"/dev/char/195:255", "r"},
+      {"/dev/char/195:0", "rw"},
+      {"/dev/char/1:3", "rwm"},
+      {"/dev/char/10:229", "rw"}};  // somebody else's
   EXPECT_EQ(taken_back(now, former, kGrants),
-            (DeviceAllow{{"/dev/char/195:0", "r"},
-                         {"/dev/char/1:3", "rwm"},
-                         {"/dev/char/10:229", "rw"}}));
+            (host::DeviceAllow{{"/dev/char/195:0", "r"},
+                               {"/dev/char/1:3", "rwm"},
+                               {"/dev/char/10:229", "rw"}}));
   EXPECT_EQ(taken_back(former, former, kGrants), former);
-  EXPECT_EQ(taken_back(entries_for({}, kGrants), {}, kGrants), DeviceAllow{});
+  EXPECT_EQ(taken_back(entries_for({}, kGrants), {}, kGrants),
+            host::DeviceAllow{});
 }
 
 // An update of the runtime's may have put an entry in our entry's place.
 TEST(ScopeList, LeavesWhatSomebodyElseHasSetMeanwhile) {
-  const DeviceAllow now = {{"/dev/char/195:0", "rwm"},
-                           {"/dev/char/195:255", "r"}};
+  const host::DeviceAllow now = {{"/dev/char/195:0", "rwm"},
+                                 {"/dev/char/195:255", "r"}};
   EXPECT_EQ(taken_back(now, {}, kGrants),
-            (DeviceAllow{{"/dev/char/195:0", "rwm"}}));
+            (host::DeviceAllow{{"/dev/char/195:0", "rwm"}}));
 }
 
 TEST(ScopeList, AWiderEntryOfAnothersIsNotNarrowed) {
-  const DeviceAllow listed = {{"char-195", "rwm"}};
+  const host::DeviceAllow listed = {{"char-195", "rwm"}};
   EXPECT_FALSE(lists_all(listed, kGrants));
-  DeviceAllow now = entries_for(listed, kGrants);
+  host::DeviceAllow now = entries_for(listed, kGrants);
   now.push_back(listed[0]);
   EXPECT_EQ(taken_back(now, listed, kGrants), listed);
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -10,7 +10,7 @@
 #include "host/tool.h"
 #include "plan/plan_kubelet.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 // The runtime asks politely for five seconds first.
@@ -30,8 +30,9 @@ Target target_of(const Step& step) {
 }
 
 // Nothing once it has ended. What has ended and is not yet waited for has.
-std::optional<TaskStat> running(const Host& host, const Target& target) {
-  const auto stat = task_stat(host.evidence, target.pid);
+std::optional<host::TaskStat> running(const host::Host& host,
+                                      const Target& target) {
+  const auto stat = host::task_stat(host.evidence, target.pid);
   if (!stat || stat->start_time != target.start_time || stat->state == 'Z' ||
       stat->state == 'X') {
     return std::nullopt;
@@ -52,7 +53,7 @@ std::unexpected<Error> in_state_d() {
               "it is in state D, which no signal ends: drain and reboot");
 }
 
-Result<Action::Checked> check(const Host& host, const Step& step) {
+Result<Action::Checked> check(const host::Host& host, const Step& step) {
   if (host.simulated) {
     return fail(Error::Kind::unsupported, "a simulated node has no containers");
   }
@@ -80,10 +81,10 @@ Result<Action::Checked> check(const Host& host, const Step& step) {
   return Action::Checked{};
 }
 
-Result<void> run(const Host& host, const Step& step) {
+Result<void> run(const host::Host& host, const Step& step) {
   std::string tried;
   for (const auto& command : stop_commands(step.arguments)) {
-    const auto done = run_tool(command, kOneTool);
+    const auto done = host::run_tool(command, kOneTool);
     if (!done && done.error().kind == Error::Kind::not_found) {
       tried += (tried.empty() ? "" : ", ") + done.error().text;
       continue;
@@ -98,7 +99,7 @@ Result<void> run(const Host& host, const Step& step) {
   return fail(Error::Kind::not_found, tried);
 }
 
-Result<std::string> verify(const Host& host, const Step& step) {
+Result<std::string> verify(const host::Host& host, const Step& step) {
   const Target target = target_of(step);
   const Boot deadline = BootClock::now() + kEnd;
   for (;;) {
@@ -118,7 +119,7 @@ Result<std::string> verify(const Host& host, const Step& step) {
   }
 }
 
-Result<void> undo(const Host& host, const Step& step, const Json&) {
+Result<void> undo(const host::Host& host, const Step& step, const Json&) {
   if (running(host, target_of(step))) return {};  // nothing was done
   return fail(Error::Kind::gone,
               "it has ended, and the kubelet starts it anew");
@@ -144,7 +145,7 @@ std::vector<std::vector<std::string>> stop_commands(const Json& arguments) {
 
 const Action& stop_container() {
   static constexpr Action kAction{
-      .name = kStopContainer,
+      .name = plan::kStopContainer,
       .what = "stops the device plugin's container by its runtime",
       .ends_with_boot = true,
       .check = check,
@@ -154,4 +155,4 @@ const Action& stop_container() {
   return kAction;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

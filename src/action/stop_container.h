@@ -8,11 +8,11 @@
 
 #include "action/action.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 const Action& stop_container();
 
 // The commands that stop it, the first that is installed counts. Pure.
 std::vector<std::vector<std::string>> stop_commands(const Json& arguments);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

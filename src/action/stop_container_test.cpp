@@ -9,7 +9,7 @@
 #include "host/task.h"
 #include "plan/plan_kubelet.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 // A child that has the plugin's name and sleeps until it is ended.
@@ -29,7 +29,7 @@ class StopContainer : public ::testing::Test {
     ::close(ready[0]);
     ::close(ready[1]);
     set("pid", child_);
-    const auto stat = task_stat(*Root::open("/"), child_);
+    const auto stat = host::task_stat(*host::Root::open("/"), child_);
     set("start_time", static_cast<int64_t>(stat->start_time));
     set("runtime", "containerd");
     set("id", "0123456789abcdef0123456789abcdef");
@@ -45,8 +45,8 @@ class StopContainer : public ::testing::Test {
   void set(std::string_view key, Json value) {
     step_.arguments.set(key, std::move(value));
   }
-  static Host host() {
-    return {*Root::open("/"), *Root::open("/"), "", "", false, ""};
+  static host::Host host() {
+    return {*host::Root::open("/"), *host::Root::open("/"), "", "", false, ""};
   }
   void expect_refused(std::string_view part) const {
     const auto checked = stop_container().check(host(), step_);
@@ -73,7 +73,7 @@ TEST_F(StopContainer, AnIdIsNoOption) {
 }
 
 TEST_F(StopContainer, NothingButThePluginIsStopped) {
-  const auto self = task_stat(*Root::open("/"), ::getpid());
+  const auto self = host::task_stat(*host::Root::open("/"), ::getpid());
   set("pid", ::getpid());
   set("start_time", static_cast<int64_t>(self->start_time));
   expect_refused("not NVIDIA's device plugin");
@@ -107,10 +107,10 @@ TEST_F(StopContainer, TheNextToolServesWhereOneIsNotInstalled) {
 }
 
 TEST_F(StopContainer, ASimulatedNodeHasNone) {
-  Host simulated = host();
+  host::Host simulated = host();
   simulated.simulated = true;
   EXPECT_FALSE(stop_container().check(simulated, step_));
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

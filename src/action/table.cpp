@@ -9,7 +9,7 @@
 #include "action/restore_access.h"
 #include "action/stop_container.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 std::span<const Action> actions() {
   static const std::array kActions{restore_access(),      restart_container(),
@@ -18,4 +18,4 @@ std::span<const Action> actions() {
   return kActions;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr int kTimer = 1;
@@ -19,12 +19,12 @@ constexpr Millis kInAnyCase = 1min;
 
 class Watch {
  public:
-  Watch(Loop& loop, const Root& root, LinkPlaces places,
+  Watch(loop::Loop& loop, const host::Root& root, evidence::LinkPlaces places,
         const LinksReport& report, Fd inotify)
       : loop_(loop),
         root_(root),
         places_(std::move(places)),
-        folders_(node_folders(places_.driver_root)),
+        folders_(evidence::node_folders(places_.driver_root)),
         report_(report),
         inotify_(std::move(inotify)) {}
   ~Watch() {
@@ -50,7 +50,8 @@ class Watch {
     watch(folders_[1]);
     watch(folders_[2]);
     watch(places_.folder);
-    const DevCharLinks found = find_dev_char_links(root_, places_);
+    const evidence::DevCharLinks found =
+        evidence::find_dev_char_links(root_, places_);
     const auto done = put_links(root_, found, Do::it);
     const bool changed =
         std::ranges::any_of(done, [](const LinkOutcome& outcome) {
@@ -110,9 +111,9 @@ class Watch {
     loop_.end();
   }
 
-  Loop& loop_;
-  const Root& root_;
-  LinkPlaces places_;
+  loop::Loop& loop_;
+  const host::Root& root_;
+  evidence::LinkPlaces places_;
   std::array<std::string, 3> folders_;
   const LinksReport& report_;
   Fd inotify_;
@@ -124,11 +125,12 @@ class Watch {
 
 }  // namespace
 
-Result<void> watch_links(Loop& loop, const Root& root, const LinkPlaces& places,
+Result<void> watch_links(loop::Loop& loop, const host::Root& root,
+                         const evidence::LinkPlaces& places,
                          const LinksReport& report) {
   Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify.valid()) return fail_errno(errno, "watching folders");
   return Watch(loop, root, places, report, std::move(inotify)).run();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -9,16 +9,17 @@
 #include "action/create_links.h"
 #include "loop/loop.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
-using LinksReport = std::function<void(const DevCharLinks& found,
+using LinksReport = std::function<void(const evidence::DevCharLinks& found,
                                        const std::vector<LinkOutcome>& done)>;
 
 // Looks once, then whenever something happens, and each minute, until the loop
 // ends; `report` is called after every look. Events of a tenth of a second are
 // one look. Where somebody removes again and again what was made, the pauses
 // grow to ten seconds.
-Result<void> watch_links(Loop& loop, const Root& root, const LinkPlaces& places,
+Result<void> watch_links(loop::Loop& loop, const host::Root& root,
+                         const evidence::LinkPlaces& places,
                          const LinksReport& report);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

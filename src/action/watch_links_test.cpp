@@ -7,7 +7,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::action {
 namespace {
 
 constexpr int kLate = 2;  // a timer of this test
@@ -34,7 +34,7 @@ class WatchLinks : public testing::Test {
   // Looks until `then` says that it was the last.
   void watch(const std::function<bool(int look)>& then) {
     int look = 0;
-    const LinksReport report = [&](const DevCharLinks&,
+    const LinksReport report = [&](const evidence::DevCharLinks&,
                                    const std::vector<LinkOutcome>&) {
       if (then(++look)) loop_.end();
     };
@@ -43,8 +43,8 @@ class WatchLinks : public testing::Test {
   }
 
   TempTree tree_;
-  Root root_ = *Root::open(tree_.path());
-  Loop loop_ = *Loop::create();
+  host::Root root_ = *host::Root::open(tree_.path());
+  loop::Loop loop_ = *loop::Loop::create();
   bool late_ = false;
 };
 
@@ -91,4 +91,4 @@ TEST_F(WatchLinks, EventsOfATenthOfASecondAreOneLook) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::action

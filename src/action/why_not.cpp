@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-namespace gpuward {
+namespace gpuward::action {
 
-std::optional<std::string> why_not_to_act(const Host& host) {
+std::optional<std::string> why_not_to_act(const host::Host& host) {
   if (host.why_not_to_probe()) {
     return host.evidence.directory() +
            " is not this machine: nothing can be repaired there";
@@ -13,4 +13,4 @@ std::optional<std::string> why_not_to_act(const Host& host) {
   return std::nullopt;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::action

@@ -6,10 +6,10 @@
 
 #include "host/host.h"
 
-namespace gpuward {
+namespace gpuward::action {
 
 // Why not: the evidence is that of another machine, we are not root. Nothing
 // where it may.
-std::optional<std::string> why_not_to_act(const Host& host);
+std::optional<std::string> why_not_to_act(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::action

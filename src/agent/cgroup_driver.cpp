@@ -10,7 +10,7 @@
 #include "evidence/kubelet_config.h"
 #include "plan/config_text.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 constexpr std::string_view kWhat = "switch to the cgroupfs driver";
@@ -28,18 +28,18 @@ constexpr std::string_view kCrioText =
     "cgroup_manager = \"cgroupfs\"\n"
     "conmon_cgroup = \"pod\"\n";
 
-using Drivers = std::vector<CgroupDriver>;
+using Drivers = std::vector<evidence::CgroupDriver>;
 using Changes = std::vector<CgroupDriverPlan::Change>;
 
-bool is_systemd(const CgroupDriver& driver) {
+bool is_systemd(const evidence::CgroupDriver& driver) {
   return driver.driver == kSystemd;
 }
 
 std::optional<std::string> why_the_kubelet_forbids_it(
-    const ConfigFiles& files) {
-  const KubeletConfig kubelet = read_kubelet_config(files);
+    const evidence::ConfigFiles& files) {
+  const evidence::KubeletConfig kubelet = evidence::read_kubelet_config(files);
   if (!kubelet.present) return std::nullopt;
-  const KubeletSetting& driver = kubelet.cgroup_driver;
+  const evidence::KubeletSetting& driver = kubelet.cgroup_driver;
   if (driver.value == kCgroupfs) return std::nullopt;
   if (driver.value == kSystemd) {
     return fmt::format(
@@ -56,16 +56,17 @@ std::optional<std::string> why_the_kubelet_forbids_it(
 }
 
 // A file under the text that the changes so far gave it.
-Result<FileText> text_of(const ConfigFiles& files, const Changes& changes,
-                         const std::string& path) {
+Result<action::FileText> text_of(const evidence::ConfigFiles& files,
+                                 const Changes& changes,
+                                 const std::string& path) {
   for (const auto& change : changes) {
     if (change.path == path) return change.after;
   }
-  return read_for_edit(files.root(), path);
+  return action::read_for_edit(files.root(), path);
 }
 
-void put_change(Changes& changes, const std::string& path, FileText before,
-                std::string after) {
+void put_change(Changes& changes, const std::string& path,
+                action::FileText before, std::string after) {
   for (auto& change : changes) {
     if (change.path != path) continue;
     change.after = std::move(after);
@@ -75,7 +76,7 @@ void put_change(Changes& changes, const std::string& path, FileText before,
 }
 
 // Where a flag says it, a file of configuration cannot.
-Result<void> check_no_flag(const CgroupDriver& driver) {
+Result<void> check_no_flag(const evidence::CgroupDriver& driver) {
   if (!driver.is_flag()) return {};
   return fail(Error::Kind::unsupported,
               fmt::format("{} in {} says so: change it there, units are not "
@@ -83,57 +84,60 @@ Result<void> check_no_flag(const CgroupDriver& driver) {
                           driver.key.front(), driver.file));
 }
 
-Result<Changes> change_docker(const ConfigFiles& files,
+Result<Changes> change_docker(const evidence::ConfigFiles& files,
                               const Drivers& drivers) {
   Changes out;
   TRY_VOID(check_no_flag(drivers.front()));
-  if (const auto unit = docker_exec_opt_file(files.root())) {
+  if (const auto unit = evidence::docker_exec_opt_file(files.root())) {
     return fail(Error::Kind::unsupported,
                 *unit +
                     " gives dockerd an --exec-opt, and dockerd does not start "
                     "where its file has \"exec-opts\" as well: add --exec-opt "
                     "native.cgroupdriver=cgroupfs there, units are not edited");
   }
-  const std::string path = docker_config_file(files.root());
-  FileText before = TRY(text_of(files, out, path));
-  auto after = set_exec_option(before ? *before : std::string(),
-                               "native.cgroupdriver", kCgroupfs);
+  const std::string path = evidence::docker_config_file(files.root());
+  action::FileText before = TRY(text_of(files, out, path));
+  auto after = plan::set_exec_option(before ? *before : std::string(),
+                                     "native.cgroupdriver", kCgroupfs);
   if (!after) return wrap(std::move(after).error(), path);
   put_change(out, path, std::move(before), std::move(*after));
   return out;
 }
 
-Result<Changes> change_containerd(const ConfigFiles& files,
+Result<Changes> change_containerd(const evidence::ConfigFiles& files,
                                   const Drivers& drivers) {
   Changes out;
-  for (const CgroupDriver& driver : drivers) {
+  for (const evidence::CgroupDriver& driver : drivers) {
     if (!is_systemd(driver)) continue;
-    FileText before = TRY(text_of(files, out, driver.file));
+    action::FileText before = TRY(text_of(files, out, driver.file));
     if (!before) return fail(Error::Kind::gone, driver.file + " is gone");
-    auto after = set_toml_flag(*before, driver.key, false);
+    auto after = plan::set_toml_flag(*before, driver.key, false);
     if (!after) return wrap(std::move(after).error(), driver.file);
     put_change(out, driver.file, std::move(before), std::move(*after));
   }
   return out;
 }
 
-Result<Changes> change_crio(const ConfigFiles& files, const Drivers& drivers) {
+Result<Changes> change_crio(const evidence::ConfigFiles& files,
+                            const Drivers& drivers) {
   Changes out;
   TRY_VOID(check_no_flag(drivers.front()));
-  const std::string path = fmt::format("{}/{}", kCrioDropIns, kCrioDropIn);
-  FileText before = TRY(text_of(files, out, path));
+  const std::string path =
+      fmt::format("{}/{}", evidence::kCrioDropIns, kCrioDropIn);
+  action::FileText before = TRY(text_of(files, out, path));
   put_change(out, path, std::move(before), std::string(kCrioText));
   return out;
 }
 
 // What the reader says of the files as they would be.
-Result<void> check_result(const ConfigFiles& files, const Changes& changes,
-                          Drivers (*read)(const ConfigFiles&)) {
-  ConfigFiles then = files;
+Result<void> check_result(const evidence::ConfigFiles& files,
+                          const Changes& changes,
+                          Drivers (*read)(const evidence::ConfigFiles&)) {
+  evidence::ConfigFiles then = files;
   for (const auto& change : changes) {
     then.put(change.path, change.after.value_or(std::string()));
   }
-  for (const CgroupDriver& driver : read(then)) {
+  for (const evidence::CgroupDriver& driver : read(then)) {
     if (driver.driver == kCgroupfs) continue;
     return fail(Error::Kind::unsupported,
                 "after the edit it would still be so: " + in_words(driver));
@@ -141,33 +145,35 @@ Result<void> check_result(const ConfigFiles& files, const Changes& changes,
   return {};
 }
 
-std::vector<std::string> then_docker(const ConfigFiles& files) {
-  const auto live = docker_live_restore(files);
+std::vector<std::string> then_docker(const evidence::ConfigFiles& files) {
+  const auto live = evidence::docker_live_restore(files);
   std::string what = "stops all of its containers";
   if (live == true) what = "leaves containers running (live-restore is on)";
   if (!live) what = "may stop all of its containers (live-restore not known)";
   return {"systemctl restart docker: " + what};
 }
 
-std::vector<std::string> then_containerd(const ConfigFiles& /*files*/) {
+std::vector<std::string> then_containerd(
+    const evidence::ConfigFiles& /*files*/) {
   return {"systemctl restart containerd: leaves containers running"};
 }
 
-std::vector<std::string> then_crio(const ConfigFiles& /*files*/) {
+std::vector<std::string> then_crio(const evidence::ConfigFiles& /*files*/) {
   return {"systemctl restart crio: leaves containers running"};
 }
 
 struct Runtime {
   std::string_view name;
-  Drivers (*read)(const ConfigFiles&);
-  Result<Changes> (*change)(const ConfigFiles&, const Drivers&);
-  std::vector<std::string> (*then)(const ConfigFiles&);
+  Drivers (*read)(const evidence::ConfigFiles&);
+  Result<Changes> (*change)(const evidence::ConfigFiles&, const Drivers&);
+  std::vector<std::string> (*then)(const evidence::ConfigFiles&);
 };
 
 constexpr Runtime kRuntimes[] = {
-    {"docker", read_docker_driver, change_docker, then_docker},
-    {"containerd", read_containerd_drivers, change_containerd, then_containerd},
-    {"cri-o", read_crio_driver, change_crio, then_crio},
+    {"docker", evidence::read_docker_driver, change_docker, then_docker},
+    {"containerd", evidence::read_containerd_drivers, change_containerd,
+     then_containerd},
+    {"cri-o", evidence::read_crio_driver, change_crio, then_crio},
 };
 
 void refuse(CgroupDriverPlan& out, std::string_view runtime,
@@ -180,8 +186,8 @@ Result<void> add_steps(CgroupDriverPlan& out, std::string_view runtime,
                        Changes changes) {
   std::vector<Step> steps;
   for (const auto& change : changes) {
-    Step step = TRY(edit_file_step(change.path, change.before, change.after,
-                                   kCgroupDriverEdit));
+    Step step = TRY(action::edit_file_step(change.path, change.before,
+                                           change.after, kCgroupDriverEdit));
     step.text = fmt::format("{}: {} in {}", runtime, kWhat, change.path);
     steps.push_back(std::move(step));
   }
@@ -190,7 +196,8 @@ Result<void> add_steps(CgroupDriverPlan& out, std::string_view runtime,
   return {};
 }
 
-Result<void> plan_runtime(CgroupDriverPlan& out, const ConfigFiles& files,
+Result<void> plan_runtime(CgroupDriverPlan& out,
+                          const evidence::ConfigFiles& files,
                           const Runtime& runtime, const Drivers& drivers) {
   Changes changes = TRY(runtime.change(files, drivers));
   TRY_VOID(check_result(files, changes, runtime.read));
@@ -199,10 +206,11 @@ Result<void> plan_runtime(CgroupDriverPlan& out, const ConfigFiles& files,
   return {};
 }
 
-void consider(CgroupDriverPlan& out, const ConfigFiles& files,
+void consider(CgroupDriverPlan& out, const evidence::ConfigFiles& files,
               const Runtime& runtime) {
   const Drivers drivers = runtime.read(files);
-  const auto unknown = std::ranges::find(drivers, "", &CgroupDriver::driver);
+  const auto unknown =
+      std::ranges::find(drivers, "", &evidence::CgroupDriver::driver);
   if (unknown != drivers.end()) {
     const std::string& handler = unknown->handler;
     refuse(out, runtime.name,
@@ -211,7 +219,7 @@ void consider(CgroupDriverPlan& out, const ConfigFiles& files,
     return;
   }
   if (std::ranges::none_of(drivers, is_systemd)) {
-    for (const CgroupDriver& driver : drivers) {
+    for (const evidence::CgroupDriver& driver : drivers) {
       out.as_it_is.push_back(in_words(driver));
     }
     return;
@@ -220,16 +228,17 @@ void consider(CgroupDriverPlan& out, const ConfigFiles& files,
   if (!done) refuse(out, runtime.name, done.error().text);
 }
 
-void add_warnings(CgroupDriverPlan& out, const ConfigFiles& files) {
+void add_warnings(CgroupDriverPlan& out, const evidence::ConfigFiles& files) {
   const bool docker = std::ranges::any_of(out.then, [](const auto& line) {
     return line.starts_with("systemctl restart docker");
   });
-  if (docker && docker_prefers_systemd(files.root())) {
+  if (docker && evidence::docker_prefers_systemd(files.root())) {
     out.warnings.emplace_back(
         "Docker's documentation recommends the systemd driver where systemd is "
         "the init and cgroup v2 is used");
   }
-  for (const CgroupDriver& driver : read_podman_driver(files)) {
+  for (const evidence::CgroupDriver& driver :
+       evidence::read_podman_driver(files)) {
     if (driver.driver == kCgroupfs) continue;
     out.as_it_is.push_back(in_words(driver) +
                            ": not changed; with crun its containers keep their "
@@ -251,7 +260,7 @@ std::string diff_of(const CgroupDriverPlan& plan) {
   return out;
 }
 
-CgroupDriverPlan plan_cgroup_driver(const ConfigFiles& files) {
+CgroupDriverPlan plan_cgroup_driver(const evidence::ConfigFiles& files) {
   CgroupDriverPlan out;
   for (const Runtime& runtime : kRuntimes) consider(out, files, runtime);
   add_warnings(out, files);
@@ -275,23 +284,24 @@ CgroupDriverPlan plan_cgroup_driver(const ConfigFiles& files) {
 namespace {
 
 // The newest edit of each file that was done, unless it took one back.
-std::vector<Step> edits_to_take_back(const std::vector<LedgerEntry>& entries) {
+std::vector<Step> edits_to_take_back(
+    const std::vector<ledger::LedgerEntry>& entries) {
   std::vector<Step> out;
   std::set<std::string> seen;
-  for (const LedgerEntry& entry : entries) {
+  for (const ledger::LedgerEntry& entry : entries) {
     if (entry.kind != "outcome" || entry.what["state"].as_string() != "done") {
       continue;
     }
     const Json& json = entry.what["step"];
     const std::string_view purpose = json["arguments"]["purpose"].as_string();
-    if (json["action"].as_string() != kEditFile.name ||
+    if (json["action"].as_string() != action::kEditFile.name ||
         (purpose != kCgroupDriverEdit && purpose != kCgroupDriverUndo)) {
       continue;
     }
     const std::string path(json["arguments"]["path"].as_string());
     if (!seen.insert(path).second || purpose == kCgroupDriverUndo) continue;
     Step step;
-    step.action = kEditFile.name;
+    step.action = action::kEditFile.name;
     step.arguments = json["arguments"];
     out.push_back(std::move(step));
   }
@@ -299,33 +309,34 @@ std::vector<Step> edits_to_take_back(const std::vector<LedgerEntry>& entries) {
 }
 
 // What was done to the file since our edit, if the text before it was kept.
-std::string what_changed(const Host& host, const Step& edit,
-                         const FileText& now) {
+std::string what_changed(const host::Host& host, const Step& edit,
+                         const action::FileText& now) {
   const std::string path(edit.arguments["path"].as_string());
-  FileText before;
+  action::FileText before;
   if (!edit.arguments["before"].is_null()) {
-    auto kept = host.self.read(backup_of(host, edit));
+    auto kept = host.self.read(action::backup_of(host, edit));
     if (!kept) return "what it was cannot be read: " + kept.error().text;
     before = std::move(*kept);
   }
-  const auto ours = text_after(edit, before);
+  const auto ours = action::text_after(edit, before);
   if (!ours) return "what was kept of it is damaged";
   return unified_diff(ours->value_or(std::string()),
                       now.value_or(std::string()), path + " as gpuward left it",
                       now ? path : path + ", which is gone");
 }
 
-Result<void> plan_take_back(CgroupDriverPlan& out, const Host& host,
+Result<void> plan_take_back(CgroupDriverPlan& out, const host::Host& host,
                             const Step& edit) {
   const std::string path(edit.arguments["path"].as_string());
-  const FileText now = TRY(read_for_edit(host.evidence, path));
-  const auto before = text_before(edit, now);
+  const action::FileText now = TRY(action::read_for_edit(host.evidence, path));
+  const auto before = action::text_before(edit, now);
   if (!before) {
     return fail(Error::Kind::busy,
                 fmt::format("{} was changed by somebody since:\n{}", path,
                             what_changed(host, edit, now)));
   }
-  Step step = TRY(edit_file_step(path, now, *before, kCgroupDriverUndo));
+  Step step =
+      TRY(action::edit_file_step(path, now, *before, kCgroupDriverUndo));
   step.text = *before ? "bring back the former " + path
                       : "remove " + path + ", which gpuward had made";
   out.plan.steps.push_back(std::move(step));
@@ -333,19 +344,20 @@ Result<void> plan_take_back(CgroupDriverPlan& out, const Host& host,
   return {};
 }
 
-const Runtime& runtime_of(const Root& root, std::string_view path) {
-  const std::string_view name = path == docker_config_file(root) ? "docker"
-                                : path.starts_with(kCrioDropIns) ? "cri-o"
-                                                                 : "containerd";
+const Runtime& runtime_of(const host::Root& root, std::string_view path) {
+  const std::string_view name =
+      path == evidence::docker_config_file(root) ? "docker"
+      : path.starts_with(evidence::kCrioDropIns) ? "cri-o"
+                                                 : "containerd";
   return *std::ranges::find(kRuntimes, name, &Runtime::name);
 }
 
-std::vector<std::string> then_after_undo(const Root& root,
+std::vector<std::string> then_after_undo(const host::Root& root,
                                          const Changes& changes) {
   std::vector<std::string> out;
   for (const auto& change : changes) {
     for (std::string& line :
-         runtime_of(root, change.path).then(ConfigFiles(root))) {
+         runtime_of(root, change.path).then(evidence::ConfigFiles(root))) {
       if (std::ranges::find(out, line) == out.end()) {
         out.push_back(std::move(line));
       }
@@ -358,7 +370,7 @@ std::vector<std::string> then_after_undo(const Root& root,
 }  // namespace
 
 CgroupDriverPlan plan_cgroup_driver_undo(
-    const Host& host, const std::vector<LedgerEntry>& entries) {
+    const host::Host& host, const std::vector<ledger::LedgerEntry>& entries) {
   CgroupDriverPlan out;
   for (const Step& edit : edits_to_take_back(entries)) {
     const auto done = plan_take_back(out, host, edit);
@@ -377,4 +389,4 @@ CgroupDriverPlan plan_cgroup_driver_undo(
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

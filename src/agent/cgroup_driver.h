@@ -13,7 +13,7 @@
 #include "ledger/ledger.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 // Step's argument "purpose".
 inline constexpr std::string_view kCgroupDriverEdit = "runtime-cgroup-driver";
@@ -27,8 +27,8 @@ struct CgroupDriverPlan {
 
   struct Change {
     std::string path;
-    FileText before;
-    FileText after;
+    action::FileText before;
+    action::FileText after;
   };
   std::vector<Change> changes;  // one for each step, in their order
   // Sentences: what is as it should be, or does not concern this repair.
@@ -45,12 +45,12 @@ std::string diff_of(const CgroupDriverPlan& plan);
 // Reads, and changes nothing. The result of every edit has been read by the
 // same reader that found the old value: a plan whose edits do not lead to
 // cgroupfs is refused.
-CgroupDriverPlan plan_cgroup_driver(const ConfigFiles& files);
+CgroupDriverPlan plan_cgroup_driver(const evidence::ConfigFiles& files);
 
 // Takes back what the ledger (its newest entries, newest first) says was done
 // by this repair and not taken back since. Refused, with the difference, where
 // somebody changed a file meanwhile.
 CgroupDriverPlan plan_cgroup_driver_undo(
-    const Host& host, const std::vector<LedgerEntry>& entries);
+    const host::Host& host, const std::vector<ledger::LedgerEntry>& entries);
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -5,7 +5,7 @@
 #include "model/json.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 const std::string kDaemon = "/etc/docker/daemon.json";
@@ -16,24 +16,25 @@ const std::string kOptions =
 
 class Node {
  public:
-  Node() : host_(*Host::open({tree.path(), tree.path() + "/run/gpuward"})) {
+  Node()
+      : host_(*host::Host::open({tree.path(), tree.path() + "/run/gpuward"})) {
     tree.directory("/run/gpuward");
   }
 
   CgroupDriverPlan plan() const {
-    return plan_cgroup_driver(ConfigFiles(host_.evidence));
+    return plan_cgroup_driver(evidence::ConfigFiles(host_.evidence));
   }
-  const Host& host() const { return host_; }
+  const host::Host& host() const { return host_; }
   std::string text(const std::string& path) const {
     return host_.evidence.read(path).value_or("-");
   }
   void carry_out(const Plan& plan) const {
     for (const Step& step : plan.steps) {
-      const auto checked = edit_file::check(host_, step);
+      const auto checked = action::edit_file::check(host_, step);
       ASSERT_TRUE(checked.has_value()) << checked.error().text;
-      const auto ran = edit_file::run(host_, step);
+      const auto ran = action::edit_file::run(host_, step);
       ASSERT_TRUE(ran.has_value()) << ran.error().text;
-      const auto verified = edit_file::verify(host_, step);
+      const auto verified = action::edit_file::verify(host_, step);
       ASSERT_TRUE(verified.has_value()) << verified.error().text;
     }
   }
@@ -52,13 +53,13 @@ class Node {
   TempTree tree;
 
  private:
-  Host host_;
+  host::Host host_;
 };
 
-std::vector<LedgerEntry> ledger_of(const Plan& plan) {
-  std::vector<LedgerEntry> out;
+std::vector<ledger::LedgerEntry> ledger_of(const Plan& plan) {
+  std::vector<ledger::LedgerEntry> out;
   for (const Step& step : plan.steps) {
-    LedgerEntry entry;
+    ledger::LedgerEntry entry;
     entry.kind = "outcome";
     entry.what = to_json(Outcome{Outcome::State::done, step, "", Millis{0}});
     out.push_back(std::move(entry));
@@ -170,8 +171,9 @@ TEST(CgroupDriver, EveryRuncRuntimeOfContainerd) {
   node.carry_out(undo.plan);
   EXPECT_EQ(node.text(kContainerdFile), config);
   // What has been taken back is not taken back again.
-  std::vector<LedgerEntry> entries = ledger_of(undo.plan);
-  for (LedgerEntry& entry : ledger_of(plan.plan)) entries.push_back(entry);
+  std::vector<ledger::LedgerEntry> entries = ledger_of(undo.plan);
+  for (ledger::LedgerEntry& entry : ledger_of(plan.plan))
+    entries.push_back(entry);
   EXPECT_EQ(plan_cgroup_driver_undo(node.host(), entries).plan, Plan{});
 }
 
@@ -311,11 +313,11 @@ TEST(CgroupDriver, NothingHereIsSaid) {
 TEST(CgroupDriver, OnlyWhatWasDoneIsTakenBack) {
   Node node;
   node.docker_on_v2();
-  std::vector<LedgerEntry> entries = ledger_of(node.plan().plan);
+  std::vector<ledger::LedgerEntry> entries = ledger_of(node.plan().plan);
   ASSERT_EQ(entries.size(), 1u);
   entries[0].what.set("state", "undone");
   EXPECT_EQ(plan_cgroup_driver_undo(node.host(), entries).plan, Plan{});
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -7,7 +7,7 @@
 #include "diagnosis/xid_line.h"
 #include "evidence/boot.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 // A look of a tick: some milliseconds, and far more than a kernel prints.
@@ -20,16 +20,17 @@ constexpr std::string_view kLoading = "NVRM: loading NVIDIA UNIX ";
 // What every Xid of a driver begins with; the patterns are for those alone.
 constexpr std::string_view kXid = "NVRM: Xid (";
 
-Wall time_of(const KmsgRecord& record, Wall booted) {
+Wall time_of(const evidence::KmsgRecord& record, Wall booted) {
   return booted + Millis(static_cast<int64_t>(record.boot_usec / 1000));
 }
 
-std::optional<XidEvent> xid_in(const KmsgRecord& record, Wall booted) {
+std::optional<XidEvent> xid_in(const evidence::KmsgRecord& record,
+                               Wall booted) {
   if (record.text.find(kXid) == std::string::npos) return std::nullopt;
-  const auto line = find_xid_line(record.text);
+  const auto line = diagnosis::find_xid_line(record.text);
   if (!line || line->of_switch || line->device.empty()) return std::nullopt;
   XidEvent out;
-  out.pci = gpu_address(line->device);
+  out.pci = diagnosis::gpu_address(line->device);
   out.code = line->code;
   out.when = time_of(record, booted);
   out.gpu_instance = to_number<int>(line->instance);
@@ -40,7 +41,7 @@ std::optional<XidEvent> xid_in(const KmsgRecord& record, Wall booted) {
 
 }  // namespace
 
-void XidLog::take(const KmsgRecord& record, Wall booted) {
+void XidLog::take(const evidence::KmsgRecord& record, Wall booted) {
   if (record.text.starts_with(kLoading)) loaded_ = time_of(record, booted);
   auto xid = xid_in(record, booted);
   if (!xid) return;
@@ -59,11 +60,11 @@ std::vector<XidEvent> XidLog::events() const {
   return out;
 }
 
-KernelXids::KernelXids(const Host& host)
+KernelXids::KernelXids(const host::Host& host)
     : host_(host), cursor_(host.evidence) {}
 
 size_t KernelXids::look(size_t most) {
-  const auto booted = boot_time(host_.evidence);
+  const auto booted = evidence::boot_time(host_.evidence);
   if (!booted) {
     why_not_ = "when the machine was booted is not known";
     return 0;
@@ -74,7 +75,8 @@ size_t KernelXids::look(size_t most) {
     return 0;
   }
   why_not_.clear();
-  for (const KmsgRecord& record : *records) log_.take(record, *booted);
+  for (const evidence::KmsgRecord& record : *records)
+    log_.take(record, *booted);
   return records->size();
 }
 
@@ -96,4 +98,4 @@ void KernelXids::add_to(Snapshot& snapshot) const {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -11,7 +11,7 @@
 #include "host/host.h"
 #include "model/snapshot.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 // What the log's records come to: bounded, pure.
 class XidLog {
@@ -19,7 +19,7 @@ class XidLog {
   static constexpr size_t kMost = 256;
 
   // `booted`: when the kernel's clock of records was 0.
-  void take(const KmsgRecord& record, Wall booted);
+  void take(const evidence::KmsgRecord& record, Wall booted);
 
   // Oldest first; of each code at each place the newest.
   std::vector<XidEvent> events() const;
@@ -37,7 +37,7 @@ class XidLog {
 class KernelXids {
  public:
   // `host` must outlive it.
-  explicit KernelXids(const Host& host);
+  explicit KernelXids(const host::Host& host);
 
   // Takes what is new. Bounded: a look of the loop's thread.
   void look();
@@ -49,10 +49,10 @@ class KernelXids {
  private:
   size_t look(size_t most);
 
-  const Host& host_;
-  KmsgCursor cursor_;
+  const host::Host& host_;
+  evidence::KmsgCursor cursor_;
   XidLog log_;
   std::string why_not_;  // the log cannot be read
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

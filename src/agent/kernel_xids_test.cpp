@@ -7,7 +7,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 const Wall kBooted = Wall(Millis(1'769'000'000'000));
@@ -59,8 +59,8 @@ TEST(XidLog, TellsWhenTheDriverWasLoadedLast) {
   EXPECT_EQ(log.driver_loaded_at(), kBooted + 90s);
 }
 
-Host host_of(const TempTree& tree) {
-  auto host = Host::open({tree.path(), tree.path() + "/run"});
+host::Host host_of(const TempTree& tree) {
+  auto host = host::Host::open({tree.path(), tree.path() + "/run"});
   EXPECT_TRUE(host.has_value());
   return std::move(*host);
 }
@@ -69,7 +69,7 @@ TEST(KernelXids, LooksOnFromWhereItWas) {
   TempTree tree;
   tree.file("/proc/uptime", "1000.00 1.0\n");
   tree.file("/dev/kmsg", "3,0,5000000,-;NVRM: Xid (PCI:0000:0f:00): 79, x\n");
-  const Host host = host_of(tree);
+  const host::Host host = host_of(tree);
   KernelXids xids(host);
   xids.look_at_all();
   Snapshot snapshot;
@@ -90,7 +90,7 @@ TEST(KernelXids, LooksOnFromWhereItWas) {
 TEST(KernelXids, ALogThatCannotBeReadIsAGapAndSaidOnce) {
   TempTree tree;
   tree.file("/proc/uptime", "1000.00 1.0\n");
-  const Host host = host_of(tree);
+  const host::Host host = host_of(tree);
   KernelXids xids(host);
   Snapshot snapshot;
   snapshot.gaps = {{"pci", "other"}};
@@ -108,4 +108,4 @@ TEST(KernelXids, ALogThatCannotBeReadIsAGapAndSaidOnce) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -5,24 +5,24 @@
 #include "evidence/kubelet_admissions.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
-using Plugin = KubeletPatient::Plugin;
+using Plugin = plan::KubeletPatient::Plugin;
 
-Plugin::State state_of(PluginProcess::State state) {
+Plugin::State state_of(evidence::PluginProcess::State state) {
   switch (state) {
-    case PluginProcess::State::stuck:
+    case evidence::PluginProcess::State::stuck:
       return Plugin::State::stuck;
-    case PluginProcess::State::stopped:
+    case evidence::PluginProcess::State::stopped:
       return Plugin::State::stopped;
-    case PluginProcess::State::running:
+    case evidence::PluginProcess::State::running:
       break;
   }
   return Plugin::State::running;
 }
 
-Plugin to_plugin(const PluginContainer& found) {
+Plugin to_plugin(const containers::PluginContainer& found) {
   Plugin out;
   out.pid = found.process.pid;
   out.start_time = found.process.start_time;
@@ -41,28 +41,28 @@ Plugin to_plugin(const PluginContainer& found) {
 
 }  // namespace
 
-KubeletPatient kubelet_patient(const Host& host,
-                               const std::vector<Evidence>& evidence) {
-  KubeletPatient out;
-  const Root& root = host.evidence;
-  if (const auto found = find_plugin_containers(root)) {
-    for (const PluginContainer& each : *found) {
+plan::KubeletPatient kubelet_patient(const host::Host& host,
+                                     const std::vector<Evidence>& evidence) {
+  plan::KubeletPatient out;
+  const host::Root& root = host.evidence;
+  if (const auto found = containers::find_plugin_containers(root)) {
+    for (const containers::PluginContainer& each : *found) {
       out.plugins.push_back(to_plugin(each));
     }
   }
-  const auto admission = admission_in(evidence, root, wall_now());
+  const auto admission = evidence::admission_in(evidence, root, wall_now());
   if (admission && admission->waits) {
     out.waiting.assign(admission->pods.begin(), admission->pods.end());
   }
   out.kubelet_pid =
-      admission ? admission->pid : find_task_named(root, "kubelet");
-  if (const auto stat = task_stat(root, out.kubelet_pid)) {
+      admission ? admission->pid : evidence::find_task_named(root, "kubelet");
+  if (const auto stat = host::task_stat(root, out.kubelet_pid)) {
     out.kubelet_start_time = stat->start_time;
-    out.unit = unit_of_task(root, out.kubelet_pid);
+    out.unit = evidence::unit_of_task(root, out.kubelet_pid);
   } else {
     out.kubelet_pid = 0;
   }
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -7,11 +7,11 @@
 #include "model/evidence.h"
 #include "plan/plan_kubelet.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 // `evidence`: what was gathered, with the lines of the kubelet's log. Reads
 // /proc and the runtimes' records besides.
-KubeletPatient kubelet_patient(const Host& host,
-                               const std::vector<Evidence>& evidence);
+plan::KubeletPatient kubelet_patient(const host::Host& host,
+                                     const std::vector<Evidence>& evidence);
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

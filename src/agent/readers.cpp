@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "model/json.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 constexpr size_t kMostClients = 64;
@@ -43,7 +43,7 @@ Result<Fd> bind_to(const std::string& path) {
   return fd;
 }
 
-Result<Fd> lock_agent(const Host& host) {
+Result<Fd> lock_agent(const host::Host& host) {
   const std::string path = host.run_dir + "/agent.lock";
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return fail_errno(errno, "opening " + path);
@@ -55,7 +55,7 @@ Result<Fd> lock_agent(const Host& host) {
 }
 
 // From the file itself: getgrnam may ask a directory server.
-std::optional<gid_t> group_id(const Root& root, std::string_view name) {
+std::optional<gid_t> group_id(const host::Root& root, std::string_view name) {
   const auto text = root.read("/etc/group");
   if (!text) return std::nullopt;
   for (const std::string_view line : split(*text, '\n')) {
@@ -68,7 +68,7 @@ std::optional<gid_t> group_id(const Root& root, std::string_view name) {
 }
 
 // Members of the group gpuward may ask; without that group only root.
-void open_to_group(const Root& root, const std::string& path) {
+void open_to_group(const host::Root& root, const std::string& path) {
   const auto group = group_id(root, "gpuward");
   if (group && ::chown(path.c_str(), static_cast<uid_t>(-1), *group) == 0) {
     ::chmod(path.c_str(), 0660);
@@ -85,10 +85,11 @@ struct Readers::Client {
   Boot until{};
 };
 
-Result<std::unique_ptr<Readers>> Readers::listen(const Host& host, Loop& loop,
+Result<std::unique_ptr<Readers>> Readers::listen(const host::Host& host,
+                                                 loop::Loop& loop,
                                                  Current current,
                                                  WantRound want_round) {
-  const std::string path = read_socket_path(host);
+  const std::string path = snapshot::read_socket_path(host);
   // Held for as long as this agent lives: the socket's file alone could be
   // taken over by a second one that starts at the same moment.
   Fd lock = TRY(lock_agent(host));
@@ -103,7 +104,7 @@ Result<std::unique_ptr<Readers>> Readers::listen(const Host& host, Loop& loop,
   return readers;
 }
 
-Readers::Readers(Loop& loop, std::string path, Fd lock, Fd socket,
+Readers::Readers(loop::Loop& loop, std::string path, Fd lock, Fd socket,
                  Current current, WantRound want_round)
     : loop_(loop),
       path_(std::move(path)),
@@ -154,7 +155,7 @@ void Readers::read_from(Client& client) {
     if (client.request.size() > kMostRequest) drop(client);
     return;
   }
-  const auto ask = decode_ask(client.request);
+  const auto ask = snapshot::decode_ask(client.request);
   if (!ask) return refuse(client, ask.error());
   if (!ask->fresh) return reply(client, current_(Millis::max()));
   client.waits_for_round = true;
@@ -204,4 +205,4 @@ void Readers::answer_late(Boot now) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

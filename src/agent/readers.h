@@ -12,7 +12,7 @@
 #include "loop/loop.h"
 #include "snapshot/wire.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 class Readers {
  public:
@@ -24,7 +24,8 @@ class Readers {
   using Current = std::function<Snapshot(Millis patience)>;
 
   // Error::busy if an agent answers there already.
-  static Result<std::unique_ptr<Readers>> listen(const Host& host, Loop& loop,
+  static Result<std::unique_ptr<Readers>> listen(const host::Host& host,
+                                                 loop::Loop& loop,
                                                  Current current,
                                                  WantRound want_round);
   ~Readers();
@@ -38,15 +39,15 @@ class Readers {
 
  private:
   struct Client;
-  Readers(Loop& loop, std::string path, Fd lock, Fd socket, Current current,
-          WantRound want_round);
+  Readers(loop::Loop& loop, std::string path, Fd lock, Fd socket,
+          Current current, WantRound want_round);
   void accept_one();
   void read_from(Client& client);
   void reply(Client& client, const Snapshot& snapshot);
   void refuse(Client& client, const Error& error);
   void drop(Client& client);
 
-  Loop& loop_;
+  loop::Loop& loop_;
   std::string path_;
   Fd lock_;
   Fd socket_;
@@ -55,4 +56,4 @@ class Readers {
   std::list<Client> clients_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

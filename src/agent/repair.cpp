@@ -15,7 +15,7 @@
 #include "plan/plan_containers.h"
 #include "plan/plan_kubelet.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 constexpr std::string_view kRevoked = "container-gpu-access-revoked";
@@ -33,7 +33,7 @@ bool is_meant(const Container& container, const std::string& target) {
 
 std::string state_in_words(const Container& container) {
   const std::string who = in_words(container);
-  switch (access_now(container)) {
+  switch (containers::access_now(container)) {
     case NodeAccess::Now::allowed:
       return who + (container.tomorrow == Tomorrow::safe
                         ? " has access, and it lasts"
@@ -54,7 +54,7 @@ std::string state_in_words(const Container& container) {
 }
 
 // What could not be read of containers.
-std::vector<std::string> not_looked_at(const Gathered& gathered) {
+std::vector<std::string> not_looked_at(const examine::Gathered& gathered) {
   std::vector<std::string> out;
   for (const Gap& gap : gathered.gaps) {
     if (gap.source == "containers") out.push_back(gap.why);
@@ -62,8 +62,8 @@ std::vector<std::string> not_looked_at(const Gathered& gathered) {
   return out;
 }
 
-Error no_such(const std::string& target, const Catalogue& catalogue,
-              const Gathered& gathered) {
+Error no_such(const std::string& target, const diagnosis::Catalogue& catalogue,
+              const examine::Gathered& gathered) {
   const std::vector<std::string> unread = not_looked_at(gathered);
   if (!unread.empty()) {
     return {Error::Kind::unsupported, 0,
@@ -76,7 +76,8 @@ Error no_such(const std::string& target, const Catalogue& catalogue,
     names.push_back(one.label);
     running += (running.empty() ? "" : ", ") + one.label;
   }
-  for (const Fault& fault : catalogue.faults) names.push_back(fault.id);
+  for (const diagnosis::Fault& fault : catalogue.faults)
+    names.push_back(fault.id);
   const auto near = nearest(target, names);
   return {Error::Kind::not_found, 0,
           fmt::format("there is no finding and no container '{}'{}; containers "
@@ -88,13 +89,14 @@ Error no_such(const std::string& target, const Catalogue& catalogue,
 
 class Repair {
  public:
-  Repair(const Host& host, const Catalogue& catalogue)
+  Repair(const host::Host& host, const diagnosis::Catalogue& catalogue)
       : host_(host),
         catalogue_(catalogue),
-        gathered_(gather(host)),
-        found_(diagnose(catalogue, gathered_,
-                        unprobed_snapshot(host, "not asked", wall_now()),
-                        wall_now())
+        gathered_(examine::gather(host)),
+        found_(examine::diagnose(
+                   catalogue, gathered_,
+                   examine::unprobed_snapshot(host, "not asked", wall_now()),
+                   wall_now())
                    .findings) {}
 
   Result<RepairPlan> plan(const RepairWish& wish) {
@@ -109,8 +111,8 @@ class Repair {
     for (const std::string& target : wish.targets) {
       TRY_VOID(add_target(target));
     }
-    out_.plan = plan_containers(out_.findings, gathered_.containers,
-                                {.allow_restart = wish.allow_restart});
+    out_.plan = plan::plan_containers(out_.findings, gathered_.containers,
+                                      {.allow_restart = wish.allow_restart});
     add_links();
     add_kubelet();
     const auto is_about_all = [](const std::string& target) {
@@ -203,7 +205,7 @@ class Repair {
         out_.findings.end()) {
       return;
     }
-    Step step = create_links_step(find_dev_char_links(
+    Step step = action::create_links_step(evidence::find_dev_char_links(
         host_.evidence, {.driver_root = host_.driver_root}));
     if (!step.arguments["links"].as_array().empty()) {
       out_.plan.steps.push_back(std::move(step));
@@ -215,8 +217,8 @@ class Repair {
         out_.findings.end()) {
       return;
     }
-    KubeletRepair planned =
-        plan_kubelet(kubelet_patient(host_, gathered_.evidence));
+    plan::KubeletRepair planned =
+        plan::plan_kubelet(kubelet_patient(host_, gathered_.evidence));
     for (Step& step : planned.plan.steps) {
       out_.plan.steps.push_back(std::move(step));
     }
@@ -227,17 +229,17 @@ class Repair {
     out_.then = std::move(planned.then);
   }
 
-  const Host& host_;
-  const Catalogue& catalogue_;
-  Gathered gathered_;
+  const host::Host& host_;
+  const diagnosis::Catalogue& catalogue_;
+  examine::Gathered gathered_;
   std::vector<Finding> found_;
   RepairPlan out_;
 };
 
 // Empty where nothing was ever done here.
-Result<std::vector<LedgerEntry>> all_entries(const Host& host) {
+Result<std::vector<ledger::LedgerEntry>> all_entries(const host::Host& host) {
   constexpr size_t kAll = 10000;
-  auto ledger = Ledger::open_for_reading(host.state_dir);
+  auto ledger = ledger::Ledger::open_for_reading(host.state_dir);
   if (ledger) return ledger->entries(kAll);
   if (ledger.error().kind == Error::Kind::not_found) return {};
   if (ledger.error().kind == Error::Kind::denied) {
@@ -246,12 +248,12 @@ Result<std::vector<LedgerEntry>> all_entries(const Host& host) {
   return std::unexpected(ledger.error());
 }
 
-Result<RepairPlan> plan_edit(const Host& host, bool undo) {
+Result<RepairPlan> plan_edit(const host::Host& host, bool undo) {
   CgroupDriverPlan planned;
   if (undo) {
     planned = plan_cgroup_driver_undo(host, TRY(all_entries(host)));
   } else {
-    planned = plan_cgroup_driver(ConfigFiles(host.evidence));
+    planned = plan_cgroup_driver(evidence::ConfigFiles(host.evidence));
   }
   RepairPlan out;
   out.diff = diff_of(planned);
@@ -268,7 +270,8 @@ bool has_repair(std::string_view id) {
   return id == kRevoked || id == kAtRisk || id == kLinks || id == kKubelet;
 }
 
-Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
+Result<RepairPlan> plan_repair(const host::Host& host,
+                               const diagnosis::Catalogue& catalogue,
                                const RepairWish& wish) {
   const bool edits = std::ranges::find(wish.targets, kRuntimeCgroupDriver) !=
                      wish.targets.end();
@@ -286,4 +289,4 @@ Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
                : Repair(host, catalogue).plan(wish);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -10,7 +10,7 @@
 #include "model/container.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 struct RepairWish {
   // Findings by id, containers by label, name or id (its first characters);
@@ -47,7 +47,8 @@ bool has_repair(std::string_view id);
 // Error::malformed for wishes that make no sense together;
 // Error::not_found, with what there is, for a target that is neither;
 // Error::unsupported where not all containers could be looked at.
-Result<RepairPlan> plan_repair(const Host& host, const Catalogue& catalogue,
+Result<RepairPlan> plan_repair(const host::Host& host,
+                               const diagnosis::Catalogue& catalogue,
                                const RepairWish& wish);
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -4,16 +4,16 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 // The code and the catalogue say the same of each fault.
 TEST(Repair, TheCatalogueNamesWhatHasOne) {
-  const auto catalogue = load_catalogue();
+  const auto catalogue = diagnosis::load_catalogue();
   ASSERT_TRUE(catalogue.has_value()) << catalogue.error().text;
-  for (const Fault& fault : catalogue->faults) {
-    const bool promised =
-        std::ranges::any_of(fault.remedies, [](const RemedyRule& rule) {
+  for (const diagnosis::Fault& fault : catalogue->faults) {
+    const bool promised = std::ranges::any_of(
+        fault.remedies, [](const diagnosis::RemedyRule& rule) {
           return rule.remedy.applies_by == Remedy::AppliesBy::repair;
         });
     EXPECT_EQ(has_repair(fault.id), promised) << fault.id;
@@ -21,4 +21,4 @@ TEST(Repair, TheCatalogueNamesWhatHasOne) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::agent

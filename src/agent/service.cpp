@@ -9,7 +9,7 @@
 #include "probe/release.h"
 #include "snapshot/merge.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 constexpr int kTimer = 1;
@@ -36,9 +36,10 @@ bool is_hung(const Snapshot& snapshot) {
 
 }  // namespace
 
-Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
+Result<std::unique_ptr<Service>> Service::start(const host::Host& host,
+                                                loop::Loop& loop,
                                                 ServiceOptions options) {
-  TRY_VOID(make_run_dir(host));
+  TRY_VOID(host::make_run_dir(host));
   std::unique_ptr<Service> service(new Service(host, loop, std::move(options)));
   Service* self = service.get();
   service->readers_ = TRY(Readers::listen(
@@ -51,10 +52,12 @@ Result<std::unique_ptr<Service>> Service::start(const Host& host, Loop& loop,
   return service;
 }
 
-Service::Service(const Host& host, Loop& loop, ServiceOptions options)
+Service::Service(const host::Host& host, loop::Loop& loop,
+                 ServiceOptions options)
     : host_(host), loop_(loop), options_(std::move(options)), xids_(host) {
   xids_.look_at_all();
-  last_ = unprobed_snapshot(host_, "no round is complete yet", wall_now());
+  last_ =
+      examine::unprobed_snapshot(host_, "no round is complete yet", wall_now());
 }
 
 Service::~Service() {
@@ -86,10 +89,10 @@ void Service::let_go(probe::Insist insist) {
 
 void Service::tick() {
   const Boot now = BootClock::now();
-  if (const auto released = released_until(host_, wall_now())) {
+  if (const auto released = probe::released_until(host_, wall_now())) {
     let_go(probe::Insist::yes);
     watch_sockets();
-    publish(unprobed_snapshot(host_, in_words(*released), wall_now()));
+    publish(examine::unprobed_snapshot(host_, in_words(*released), wall_now()));
     readers_->answer_all(last_);
     next_round_ = now;
   } else if (surveyor_) {
@@ -143,7 +146,7 @@ void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
   const auto& task = snapshot.probes.front().task;
   if (hung && task && task->where == "kernel") pause = options_.interval;
   next_round_ = now + pause;
-  add_other_tasks(snapshot, host_);
+  examine::add_other_tasks(snapshot, host_);
   publish(std::move(snapshot));
   readers_->answer_all(last_);
 }
@@ -153,9 +156,9 @@ void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
 Snapshot Service::current(Millis patience) const {
   if (!surveyor_) return last_;
   const Boot now = BootClock::now();
-  Snapshot fresh =
-      to_snapshot(host_, surveyor_->result_for(patience, now), wall_now());
-  keep_old_readings(fresh, last_);
+  Snapshot fresh = examine::to_snapshot(
+      host_, surveyor_->result_for(patience, now), wall_now());
+  snapshot::keep_old_readings(fresh, last_);
   xids_.add_to(fresh);
   return fresh;
 }
@@ -165,8 +168,8 @@ Snapshot Service::current(Millis patience) const {
 void Service::publish_again() {
   Snapshot snapshot = last_;
   snapshot.taken_at = wall_now();
-  snapshot.uptime_seconds =
-      uptime_seconds(host_.evidence).value_or(snapshot.uptime_seconds);
+  snapshot.uptime_seconds = evidence::uptime_seconds(host_.evidence)
+                                .value_or(snapshot.uptime_seconds);
   publish(std::move(snapshot));
 }
 
@@ -175,9 +178,10 @@ void Service::publish(Snapshot snapshot) {
   xids_.look();
   xids_.add_to(last_);
   next_write_ = BootClock::now() + std::min(options_.interval, kTick * 5);
-  auto written = write_snapshot(host_, last_);
+  auto written = snapshot::write_snapshot(host_, last_);
   // Somebody may have cleaned up /run under us.
-  if (!written && make_run_dir(host_)) written = write_snapshot(host_, last_);
+  if (!written && host::make_run_dir(host_))
+    written = snapshot::write_snapshot(host_, last_);
   if (!written) {
     std::fprintf(stderr, "gpuward agent: %s\n", written.error().text.c_str());
   }
@@ -194,4 +198,4 @@ void Service::watch_sockets() {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

@@ -14,7 +14,7 @@
 #include "loop/loop.h"
 #include "probe/survey.h"
 
-namespace gpuward {
+namespace gpuward::agent {
 
 struct ServiceOptions {
   Millis interval = 15s;
@@ -24,7 +24,8 @@ struct ServiceOptions {
 class Service {
  public:
   // `host` and `loop` must outlive it.
-  static Result<std::unique_ptr<Service>> start(const Host& host, Loop& loop,
+  static Result<std::unique_ptr<Service>> start(const host::Host& host,
+                                                loop::Loop& loop,
                                                 ServiceOptions options);
   // Lets the prober go; a stuck one is left to itself.
   ~Service();
@@ -36,7 +37,7 @@ class Service {
   static Millis pause_after(int failures, Millis interval);
 
  private:
-  Service(const Host& host, Loop& loop, ServiceOptions options);
+  Service(const host::Host& host, loop::Loop& loop, ServiceOptions options);
   void tick();
   void begin_round();
   void step(probe::Surveyor& surveyor);
@@ -48,8 +49,8 @@ class Service {
   void watch_sockets();
   void set_timer(Boot when);
 
-  const Host& host_;
-  Loop& loop_;
+  const host::Host& host_;
+  loop::Loop& loop_;
   ServiceOptions options_;
   std::unique_ptr<Readers> readers_;
   std::optional<probe::Surveyor> surveyor_;
@@ -62,4 +63,4 @@ class Service {
   int failures_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::agent

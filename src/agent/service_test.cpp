@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::agent {
 namespace {
 
 TEST(Service, PausesGrowAndAreBounded) {
@@ -14,4 +14,4 @@ TEST(Service, PausesGrowAndAreBounded) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::agent

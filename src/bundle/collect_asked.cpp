@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kDriverFolder = "/proc/driver/nvidia";
 
-std::vector<probe::Request> driver_requests(const Host& host) {
+std::vector<probe::Request> driver_requests(const host::Host& host) {
   std::vector<std::string> paths;
   for (const char* name :
        {"version", "params", "registry", "suspend_depth",
@@ -30,7 +30,8 @@ std::vector<probe::Request> driver_requests(const Host& host) {
     paths.push_back(fmt::format("{}/{}", kDriverFolder, name));
   }
   constexpr size_t kMostGpus = 64;
-  auto gpus = gpu_addresses(host.evidence).value_or(std::vector<std::string>());
+  auto gpus = evidence::gpu_addresses(host.evidence)
+                  .value_or(std::vector<std::string>());
   if (gpus.size() > kMostGpus) gpus.resize(kMostGpus);
   for (const std::string& gpu : gpus) {
     for (const char* name :
@@ -54,7 +55,7 @@ bool was_not_there(const Reading& answer) {
   return answer.state == Reading::State::error && answer.code == ENOENT;
 }
 
-bool is_machine(const Host& host) {
+bool is_machine(const host::Host& host) {
   return host.evidence.is_machine() && !host.simulated;
 }
 
@@ -94,7 +95,7 @@ const ToolRow kTools[] = {
       "kubelet", "nvidia-persistenced", "nvidia-fabricmanager"}},
 };
 
-std::string text_of(const ToolResult& result, const ToolRow& row) {
+std::string text_of(const host::ToolResult& result, const ToolRow& row) {
   std::string text = "$";
   for (const char* word : row.command) text += fmt::format(" {}", word);
   text += fmt::format("\n{}", result.output);
@@ -102,7 +103,7 @@ std::string text_of(const ToolResult& result, const ToolRow& row) {
   return text + fmt::format("\nexit code {}\n", result.exit_code);
 }
 
-std::string task_line(const TaskStat& stat) {
+std::string task_line(const host::TaskStat& stat) {
   return fmt::format("{:>8} {:>8} {} {:>4} {}\n", stat.pid, stat.parent,
                      stat.state, stat.threads, printable(stat.comm));
 }
@@ -131,7 +132,7 @@ bool concerns_gpus(std::string_view package) {
   });
 }
 
-Json entry_json(const LedgerEntry& entry) {
+Json entry_json(const ledger::LedgerEntry& entry) {
   Json json;
   json.set("id", entry.id);
   json.set("operation", entry.operation);
@@ -145,9 +146,10 @@ Json entry_json(const LedgerEntry& entry) {
 }  // namespace
 
 Pieces collect_driver_files(const Job& job) {
-  if (has_no_nvidia_hardware(job.seen.gathered)) return {};
+  if (examine::has_no_nvidia_hardware(job.seen.gathered)) return {};
   const auto requests = driver_requests(job.host);
-  const auto asked = ask_in_turn(job.host, requests, job.left, job.factor);
+  const auto asked =
+      probe::ask_in_turn(job.host, requests, job.left, job.factor);
   if (!asked) {
     return {{}, {{"files" + std::string(kDriverFolder), asked.error().text}}};
   }
@@ -181,8 +183,8 @@ Pieces collect_tools(const Job& job) {
       out.missing.push_back({name, "not asked: the others took too long"});
       continue;
     }
-    const auto result = run_tool({row.command.begin(), row.command.end()},
-                                 std::min(kOneTool, left));
+    const auto result = host::run_tool({row.command.begin(), row.command.end()},
+                                       std::min(kOneTool, left));
     if (result) {
       out.pieces.push_back({name, text_of(*result, row)});
     } else if (result.error().kind != Error::Kind::not_found) {
@@ -193,7 +195,7 @@ Pieces collect_tools(const Job& job) {
 }
 
 Pieces collect_tasks_of(const Job& job) {
-  const Root& root = job.host.evidence;
+  const host::Root& root = job.host.evidence;
   const auto names = root.list("/proc");
   if (!names) return {{}, {{"tasks.txt", in_words(names.error())}}};
   constexpr int kMostStacks = 200;
@@ -207,16 +209,16 @@ Pieces collect_tasks_of(const Job& job) {
   for (const std::string& name : *names) {
     const auto pid = to_number<int>(name);
     if (!pid) continue;
-    const auto stat = task_stat(root, *pid);
+    const auto stat = host::task_stat(root, *pid);
     if (stat) all += task_line(*stat);
-    for (const int tid : threads_of(root, *pid)) {
+    for (const int tid : evidence::threads_of(root, *pid)) {
       cut = cut || BootClock::now() >= until || ++threads > kMostThreads ||
             stacks >= kMostStacks;
       if (cut) break;
-      const TaskFolder folder{*pid, tid};
-      const auto thread = stat_of(root, folder);
+      const evidence::TaskFolder folder{*pid, tid};
+      const auto thread = evidence::stat_of(root, folder);
       if (!thread || thread->state != 'D') continue;
-      waiting += stack_text(describe(root, folder, *thread));
+      waiting += stack_text(evidence::describe(root, folder, *thread));
       ++stacks;
     }
   }
@@ -232,7 +234,7 @@ Pieces collect_tasks_of(const Job& job) {
 }
 
 Pieces collect_packages(const Job& job) {
-  const auto status = read_dpkg_status(job.host.evidence);
+  const auto status = evidence::read_dpkg_status(job.host.evidence);
   if (!status) {
     return {{},
             {{"packages.txt", "dpkg's list: " + in_words(status.error()) +
@@ -252,7 +254,7 @@ Pieces collect_packages(const Job& job) {
 
 Pieces collect_ledger(const Job& job) {
   constexpr size_t kMostEntries = 500;
-  auto ledger = Ledger::open_for_reading(job.host.state_dir, job.left);
+  auto ledger = ledger::Ledger::open_for_reading(job.host.state_dir, job.left);
   if (!ledger) {
     // Nothing was ever done: there is nothing to miss.
     if (ledger.error().kind == Error::Kind::not_found) return {};
@@ -261,7 +263,8 @@ Pieces collect_ledger(const Job& job) {
   const auto entries = ledger->entries(kMostEntries);
   if (!entries) return {{}, {{"ledger.json", in_words(entries.error())}}};
   Json list = Json::array();
-  for (const LedgerEntry& entry : *entries) list.push(entry_json(entry));
+  for (const ledger::LedgerEntry& entry : *entries)
+    list.push(entry_json(entry));
   Json json;
   json.set(kMark, "ledger");
   json.set("schema", kSchema);

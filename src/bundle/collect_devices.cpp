@@ -41,7 +41,7 @@ constexpr std::string_view kPciFiles[] = {"class",
                                           "aer_dev_nonfatal",
                                           "aer_dev_fatal"};
 
-std::string pci_device(const Root& root, const std::string& address) {
+std::string pci_device(const host::Root& root, const std::string& address) {
   const std::string folder = std::string(kPci) + "/" + address;
   std::string text = address;
   if (const auto driver = root.read_link(folder + "/driver")) {
@@ -60,7 +60,7 @@ std::string pci_device(const Root& root, const std::string& address) {
   return text;
 }
 
-std::string node_line(const Root& root, const std::string& path) {
+std::string node_line(const host::Root& root, const std::string& path) {
   const auto entry = root.lstat(path);
   if (!entry) return fmt::format("{}  {}\n", path, entry.error().text);
   std::string text =
@@ -75,7 +75,7 @@ std::string node_line(const Root& root, const std::string& path) {
   return text + "\n";
 }
 
-std::string list_folder(const Root& root, const std::string& folder,
+std::string list_folder(const host::Root& root, const std::string& folder,
                         bool (*wanted)(std::string_view name)) {
   const auto names = root.list(folder);
   if (!names) return {};
@@ -98,7 +98,7 @@ std::string program_line(const DeviceProgram& program) {
                      program.name, program.owner, program.cgroup, denies);
 }
 
-std::string container_text(const Host& host, const Container& container) {
+std::string container_text(const host::Host& host, const Container& container) {
   std::string text =
       fmt::format("container {} ({})\n  cgroup {} (v{})\n",
                   printable(container.label), container.runtime,
@@ -120,7 +120,7 @@ std::string container_text(const Host& host, const Container& container) {
     }
   }
   if (container.cgroup_v2) return text;
-  if (const auto list = read_devices_list(host, container)) {
+  if (const auto list = containers::read_devices_list(host, container)) {
     for (const std::string& entry : *list) text += "  list: " + entry + "\n";
   }
   return text;
@@ -148,7 +148,7 @@ std::string firmware_of(const Gpu& gpu) {
 }  // namespace
 
 Pieces collect_pci_devices(const Job& job) {
-  const Root& root = job.host.evidence;
+  const host::Root& root = job.host.evidence;
   const auto addresses = root.list(kPci);
   if (!addresses) return {{}, {{"pci.txt", in_words(addresses.error())}}};
   std::string text;
@@ -159,11 +159,12 @@ Pieces collect_pci_devices(const Job& job) {
 }
 
 Pieces collect_device_nodes(const Job& job) {
-  const Root& root = job.host.evidence;
+  const host::Root& root = job.host.evidence;
   std::string text;
-  for (const std::string& folder : node_folders(job.host.driver_root)) {
+  for (const std::string& folder :
+       evidence::node_folders(job.host.driver_root)) {
     text += list_folder(root, folder, [](std::string_view name) {
-      return is_nvidia_name(name) || name.starts_with("nvidia");
+      return evidence::is_nvidia_name(name) || name.starts_with("nvidia");
     });
   }
   text += list_folder(root, "/dev/char", is_any);
@@ -184,7 +185,7 @@ Pieces collect_firmware(const Job& job) {
   std::string text;
   for (const Gpu& gpu : job.seen.snapshot.gpus) text += firmware_of(gpu);
   if (text.empty()) text = "NVML told of no GPU\n";
-  const Root& root = job.host.evidence;
+  const host::Root& root = job.host.evidence;
   for (const std::string& path : expand(root, "/lib/firmware/nvidia/*/*")) {
     const auto entry = root.lstat(path);
     if (!entry || !S_ISREG(entry->st_mode)) continue;

@@ -57,9 +57,9 @@ std::string wall_text(Wall when) {
   return when == Wall{} ? std::string("?") : to_iso(when);
 }
 
-std::string boots_of_journal(const std::vector<JournalBoot>& boots) {
+std::string boots_of_journal(const std::vector<evidence::JournalBoot>& boots) {
   std::string text = "Boots in the journal, oldest first:\n";
-  for (const JournalBoot& boot : boots) {
+  for (const evidence::JournalBoot& boot : boots) {
     text += fmt::format("  {}  {} … {}\n", boot.boot_id, wall_text(boot.first),
                         wall_text(boot.last));
   }
@@ -87,21 +87,22 @@ std::string boots_of_wtmp(std::string_view bytes) {
 }
 
 // What the kernel said last before it was booted anew: why, with luck.
-void add_previous(const Root& root, const std::string& host,
-                  const std::vector<JournalBoot>& boots, Pieces& out) {
+void add_previous(const host::Root& root, const std::string& host,
+                  const std::vector<evidence::JournalBoot>& boots,
+                  Pieces& out) {
   if (boots.size() < 2) return;
-  JournalQuery query;
+  evidence::JournalQuery query;
   query.matches = {"_TRANSPORT=kernel"};
   query.boot_id = boots[boots.size() - 2].boot_id;
   query.max_bytes = 1 << 20;
-  const auto journal = read_journal(root, query);
+  const auto journal = evidence::read_journal(root, query);
   if (!journal) {
     out.missing.push_back(
         {"logs/kernel-of-boot-before.log", in_words(journal.error())});
     return;
   }
   std::string text;
-  for (const JournalLine& line : journal->lines) {
+  for (const evidence::JournalLine& line : journal->lines) {
     text += line_of(line.when, host, "kernel", line.text);
   }
   out.pieces.push_back(
@@ -151,10 +152,10 @@ Pieces collect_logs(const Job& job) {
 
 Pieces collect_boots(const Job& job) {
   Pieces out;
-  const Root& root = job.host.evidence;
+  const host::Root& root = job.host.evidence;
   constexpr size_t kMostBoots = 50;
   std::string text;
-  const auto boots = read_journal_boots(root, kMostBoots);
+  const auto boots = evidence::read_journal_boots(root, kMostBoots);
   if (boots) {
     text += boots_of_journal(*boots);
     add_previous(root, job.seen.snapshot.hostname, *boots, out);
@@ -174,22 +175,22 @@ Pieces collect_boots(const Job& job) {
 
 Pieces collect_service_logs(const Job& job) {
   Pieces out;
-  const Root& root = job.host.evidence;
-  const auto boot_id = boot_id_of(root);
+  const host::Root& root = job.host.evidence;
+  const auto boot_id = host::boot_id_of(root);
   if (!boot_id) return {{}, {{"logs/services", in_words(boot_id.error())}}};
   for (const std::string_view service : kServices) {
-    JournalQuery query;
+    evidence::JournalQuery query;
     query.matches = {fmt::format("_SYSTEMD_UNIT={}.service", service)};
     query.boot_id = *boot_id;
     query.max_bytes = 1 << 20;
     query.max_time = 500ms;
-    const auto journal = read_journal(root, query);
+    const auto journal = evidence::read_journal(root, query);
     if (!journal) {
       out.missing.push_back({"logs/services", in_words(journal.error())});
       return out;
     }
     std::string text;
-    for (const JournalLine& line : journal->lines) {
+    for (const evidence::JournalLine& line : journal->lines) {
       text +=
           line_of(line.when, job.seen.snapshot.hostname, service, line.text);
     }

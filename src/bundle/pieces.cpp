@@ -58,7 +58,8 @@ std::string in_words(const Error& error) {
   return error.text;
 }
 
-std::vector<std::string> expand(const Root& root, std::string_view pattern) {
+std::vector<std::string> expand(const host::Root& root,
+                                std::string_view pattern) {
   constexpr size_t kMost = 2000;
   std::vector<std::string> found = {""};
   for (const std::string_view part : split(pattern.substr(1), '/')) {
@@ -84,18 +85,19 @@ namespace {
 
 // The end of a log, or the beginning of any other file; one byte more than is
 // wanted tells that there is more.
-Result<std::string> read_part(const Root& root, const std::string& path,
+Result<std::string> read_part(const host::Root& root, const std::string& path,
                               const FileSet& set) {
   if (!set.tail) return root.read(path, set.most + 1);
   std::string text;
-  for (const FileLine& line : TRY(read_tail(root, path, set.most))) {
+  for (const evidence::FileLine& line :
+       TRY(evidence::read_tail(root, path, set.most))) {
     text += line.text + "\n";
   }
   return text;
 }
 
-void collect_file(const Root& root, const std::string& path, const FileSet& set,
-                  Pieces& out) {
+void collect_file(const host::Root& root, const std::string& path,
+                  const FileSet& set, Pieces& out) {
   const std::string name = "files" + path;
   auto text = read_part(root, path, set);
   if (!text) {
@@ -116,7 +118,7 @@ void collect_file(const Root& root, const std::string& path, const FileSet& set,
 }
 
 // On most machines /lib is a link: its files are those of /usr/lib.
-bool is_the_same_again(const Root& root, std::string_view pattern) {
+bool is_the_same_again(const host::Root& root, std::string_view pattern) {
   if (!pattern.starts_with("/lib/")) return false;
   const auto entry = root.lstat("/lib");
   return entry && S_ISLNK(entry->st_mode);
@@ -124,7 +126,7 @@ bool is_the_same_again(const Root& root, std::string_view pattern) {
 
 }  // namespace
 
-void collect_files(const Root& root, std::span<const FileSet> sets,
+void collect_files(const host::Root& root, std::span<const FileSet> sets,
                    Pieces& out) {
   constexpr size_t kMostFiles = 1000;
   for (const FileSet& set : sets) {

@@ -27,7 +27,7 @@ struct Pieces {
 };
 
 struct Job {
-  const Host& host;
+  const host::Host& host;
   const Seen& seen;
   double factor = 1.0;  // of the prober's deadlines, for tests
   Millis left{0};       // until this one must be done
@@ -53,10 +53,11 @@ struct FileSet {
   bool tail = false;  // of a longer one the end
 };
 // Each is a piece "files/PATH". What is not there is not missed.
-void collect_files(const Root& root, std::span<const FileSet> sets,
+void collect_files(const host::Root& root, std::span<const FileSet> sets,
                    Pieces& out);
 // Of a folder the files whose names match; every part may hold a `*`.
-std::vector<std::string> expand(const Root& root, std::string_view pattern);
+std::vector<std::string> expand(const host::Root& root,
+                                std::string_view pattern);
 
 // "not readable: run as root", or the error's own words.
 std::string in_words(const Error& error);

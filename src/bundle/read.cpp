@@ -19,9 +19,9 @@ constexpr size_t kMostEvidence = kMostEvidenceBytes + kMostEvidenceBytes / 2;
 constexpr int kMostMembers = 4096;
 
 // Fails where more comes out of a packed file than any bundle holds.
-class Bounded final : public ByteSource {
+class Bounded final : public logs::ByteSource {
  public:
-  Bounded(std::unique_ptr<Buffered> inner, int64_t most)
+  Bounded(std::unique_ptr<logs::Buffered> inner, int64_t most)
       : inner_(std::move(inner)), left_(most) {}
   Result<size_t> read(char* buffer, size_t size) override {
     const size_t got = TRY(inner_->read(buffer, size));
@@ -31,21 +31,22 @@ class Bounded final : public ByteSource {
   }
 
  private:
-  std::unique_ptr<Buffered> inner_;
+  std::unique_ptr<logs::Buffered> inner_;
   int64_t left_;
 };
 
-Result<std::unique_ptr<Buffered>> open(const std::string& path, int64_t most,
-                                       Boot deadline) {
-  auto file = TRY(FileBytes::open(path, deadline));
+Result<std::unique_ptr<logs::Buffered>> open(const std::string& path,
+                                             int64_t most, Boot deadline) {
+  auto file = TRY(logs::FileBytes::open(path, deadline));
   if (file->is_directory()) {
     return fail(Error::Kind::unsupported,
                 path +
                     " is a folder: give the bundle as it was made, or the "
                     "folder with --log");
   }
-  auto plain = unpacked(std::make_unique<Buffered>(std::move(file)), path);
-  return std::make_unique<Buffered>(
+  auto plain =
+      logs::unpacked(std::make_unique<logs::Buffered>(std::move(file)), path);
+  return std::make_unique<logs::Buffered>(
       std::make_unique<Bounded>(std::move(plain), most));
 }
 
@@ -72,8 +73,8 @@ Result<Seen> seen_in(std::string_view text) {
   return seen_from_json(TRY(Json::parse(text)));
 }
 
-Result<Seen> find_evidence(Buffered& bytes) {
-  TarReader tar(bytes);
+Result<Seen> find_evidence(logs::Buffered& bytes) {
+  logs::TarReader tar(bytes);
   for (int i = 0; i < kMostMembers; ++i) {
     const auto member = TRY(tar.next());
     if (!member) break;
@@ -88,8 +89,8 @@ Result<Seen> find_evidence(Buffered& bytes) {
               fmt::format("it holds no {}", kEvidenceName));
 }
 
-Result<bool> has_index(Buffered& bytes) {
-  TarReader tar(bytes);
+Result<bool> has_index(logs::Buffered& bytes) {
+  logs::TarReader tar(bytes);
   for (int i = 0; i < kMostMembers; ++i) {
     const auto member = TRY(tar.next());
     if (!member) return false;
@@ -107,7 +108,7 @@ Result<bool> has_index(Buffered& bytes) {
 Result<Seen> read_bundle(const std::string& path, Boot deadline) {
   auto bytes = TRY(open(path, kMostBytes, deadline));
   const std::string about = "no bundle can be read from " + path;
-  if (TarReader::looks_like_one(bytes->peek(TarReader::kBlock))) {
+  if (logs::TarReader::looks_like_one(bytes->peek(logs::TarReader::kBlock))) {
     auto seen = find_evidence(*bytes);
     return seen ? std::move(seen) : wrap(seen.error(), about);
   }
@@ -138,7 +139,8 @@ bool is_bundle(const std::string& path, Boot deadline) {
     return false;
   }
   auto bytes = open(path, kLookedAt, deadline);
-  if (!bytes || !TarReader::looks_like_one((*bytes)->peek(TarReader::kBlock))) {
+  if (!bytes || !logs::TarReader::looks_like_one(
+                    (*bytes)->peek(logs::TarReader::kBlock))) {
     return false;
   }
   return has_index(**bytes).value_or(false);

@@ -15,7 +15,9 @@ constexpr std::string_view kKind = "evidence of a bundle";
 template <typename Item>
 Json list_of(const std::vector<Item>& items) {
   Json list = Json::array();
-  for (const Item& item : items) list.push(gpuward::to_json(item));
+  using containers::to_json;
+  using gpuward::to_json;
+  for (const Item& item : items) list.push(to_json(item));
   return list;
 }
 
@@ -57,7 +59,7 @@ size_t weight_of(const Evidence& line) {
 
 }  // namespace
 
-Json to_json(const Gathered& gathered) {
+Json to_json(const examine::Gathered& gathered) {
   Json json;
   json.set("evidence", list_of(gathered.evidence));
   json.set("gaps", list_of(gathered.gaps));
@@ -77,12 +79,13 @@ Json to_json(const Seen& seen) {
   return json;
 }
 
-Result<Gathered> gathered_from_json(const Json& json) {
-  Gathered out;
+Result<examine::Gathered> gathered_from_json(const Json& json) {
+  examine::Gathered out;
   out.evidence = TRY(items_of(json, "evidence", evidence_from_json));
   out.gaps = TRY(items_of(json, "gaps", gap_from_json));
   out.tasks = TRY(items_of(json, "tasks", task_from_json));
-  out.containers = TRY(items_of(json, "containers", container_from_json));
+  out.containers =
+      TRY(items_of(json, "containers", containers::container_from_json));
   return out;
 }
 
@@ -104,7 +107,7 @@ Result<Seen> seen_from_json(const Json& json) {
   return out;
 }
 
-void bound_lines(Collection& collection, size_t most,
+void bound_lines(evidence::Collection& collection, size_t most,
                  const std::function<bool(const std::string&)>& matters) {
   std::vector<Evidence>& all = collection.evidence;
   size_t total = 0;

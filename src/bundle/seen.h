@@ -17,7 +17,7 @@ inline constexpr int kSchema = 1;
 inline constexpr std::string_view kMark = "gpuward";
 
 struct Seen {
-  Gathered gathered;
+  examine::Gathered gathered;
   Snapshot snapshot;
   Wall now{};  // when it was diagnosed: times count back from here
 };
@@ -29,13 +29,13 @@ Result<Seen> seen_from_json(const Json& json);
 
 // The part that is collected without a probe, on its way from the child that
 // collects it.
-Json to_json(const Gathered& gathered);
-Result<Gathered> gathered_from_json(const Json& json);
+Json to_json(const examine::Gathered& gathered);
+Result<examine::Gathered> gathered_from_json(const Json& json);
 
 // Leaves out lines until their texts take at most `most` bytes: first those
 // that `matters` says nothing of, the oldest first. A gap for each source that
 // lost some says how many. Of each source one line stays at least.
-void bound_lines(Collection& collection, size_t most,
+void bound_lines(evidence::Collection& collection, size_t most,
                  const std::function<bool(const std::string&)>& matters);
 
 }  // namespace gpuward::bundle

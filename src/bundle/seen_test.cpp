@@ -88,12 +88,13 @@ TEST(Seen, HostileContainersAreRefused) {
        {R"({"label":"x","nodes":[{"major":-1}]})", R"({"id":"x"})",
         R"({"label":"x","tomorrow":"never"})", R"([])",
         R"({"label":"x","programs":[{"id":99999999999}]})"}) {
-    EXPECT_FALSE(container_from_json(Json::parse(text).value())) << text;
+    EXPECT_FALSE(containers::container_from_json(Json::parse(text).value()))
+        << text;
   }
 }
 
 TEST(BoundLines, KeepsFactsAndWhatMatters) {
-  Collection all;
+  evidence::Collection all;
   for (int i = 0; i < 1000; ++i) {
     all.evidence.push_back(
         line("kernel-log", i % 100 == 0 ? "NVRM: fault" : "usb: noise"));
@@ -102,7 +103,7 @@ TEST(BoundLines, KeepsFactsAndWhatMatters) {
   Evidence fact;
   fact.key = "driver";
   all.evidence.push_back(fact);
-  Collection few = all;
+  evidence::Collection few = all;
   bound_lines(few, 40 * 130,
               [](const std::string& text) { return text.starts_with("NVRM"); });
   const auto count = [&](std::string_view text) {
@@ -114,7 +115,7 @@ TEST(BoundLines, KeepsFactsAndWhatMatters) {
   EXPECT_EQ(few.evidence.back().key, "driver");
   ASSERT_EQ(few.gaps.size(), 1U);
   EXPECT_EQ(few.gaps[0].source, "kernel-log");
-  Collection same = all;
+  evidence::Collection same = all;
   bound_lines(same, 10 << 20, [](const std::string&) { return false; });
   EXPECT_EQ(same.evidence, all.evidence);
   EXPECT_TRUE(same.gaps.empty());

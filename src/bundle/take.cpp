@@ -19,12 +19,12 @@ namespace gpuward::bundle {
 namespace {
 
 // The child of aside.h has no descriptor of ours.
-Result<Host> reopened(const std::string& evidence, const std::string& self,
-                      const Host& host) {
-  Root from = TRY(Root::open(evidence));
-  Root own = TRY(Root::open(self));
-  return Host{std::move(from), std::move(own), host.run_dir,
-              host.state_dir,  host.simulated, host.driver_root};
+Result<host::Host> reopened(const std::string& evidence,
+                            const std::string& self, const host::Host& host) {
+  host::Root from = TRY(host::Root::open(evidence));
+  host::Root own = TRY(host::Root::open(self));
+  return host::Host{std::move(from), std::move(own), host.run_dir,
+                    host.state_dir,  host.simulated, host.driver_root};
 }
 
 Json to_json(const Pieces& pieces) {
@@ -67,7 +67,7 @@ Pieces collect(const Collector& collector, const Job& job) {
   if (!collector.aside) return collector.collect(job);
   const std::string evidence = job.host.evidence.directory();
   const std::string self = job.host.self.directory();
-  const auto done = do_aside(
+  const auto done = containers::do_aside(
       [&]() -> Json {
         auto host = reopened(evidence, self, job.host);
         if (!host) {
@@ -109,7 +109,7 @@ std::string name_of(const Snapshot& snapshot, Wall now) {
 
 class Taking {
  public:
-  Taking(const Host& host, const Seen& seen, const TakeOptions& options)
+  Taking(const host::Host& host, const Seen& seen, const TakeOptions& options)
       : host_(host), seen_(seen), options_(options) {}
 
   // Ours, as JSON: what stands under a secret's name goes.
@@ -232,7 +232,7 @@ class Taking {
     return text;
   }
 
-  const Host& host_;
+  const host::Host& host_;
   const Seen& seen_;
   const TakeOptions& options_;
   const Boot started_ = BootClock::now();
@@ -245,7 +245,7 @@ class Taking {
 Json containers_json(const Seen& seen) {
   Json list = Json::array();
   for (const Container& one : seen.gathered.containers) {
-    list.push(gpuward::to_json(one));
+    list.push(containers::to_json(one));
   }
   Json json;
   json.set(kMark, "containers");
@@ -292,22 +292,23 @@ Json marked(std::string_view kind, const Json& json) {
 
 }  // namespace
 
-Gathered gather_aside(const Host& host, Millis deadline,
-                      const std::function<bool(const std::string&)>& matters) {
+examine::Gathered gather_aside(
+    const host::Host& host, Millis deadline,
+    const std::function<bool(const std::string&)>& matters) {
   const std::string evidence = host.evidence.directory();
   const std::string self = host.self.directory();
   const auto failed = [](const std::string& why) {
-    Gathered out;
-    for (const Source& source : sources()) {
+    examine::Gathered out;
+    for (const evidence::Source& source : evidence::sources()) {
       out.gaps.push_back({std::string(source.name), why});
     }
     return out;
   };
-  const auto done = do_aside(
+  const auto done = containers::do_aside(
       [&]() -> Json {
         auto again = reopened(evidence, self, host);
         if (!again) return {};
-        Gathered gathered = gather(*again);
+        examine::Gathered gathered = examine::gather(*again);
         bound_lines(gathered, kMostEvidenceBytes / 2, matters);
         return to_json(gathered);
       },
@@ -318,7 +319,7 @@ Gathered gather_aside(const Host& host, Millis deadline,
   return std::move(*gathered);
 }
 
-Result<Taken> take(const Host& host, const Seen& seen, const Json& doctor,
+Result<Taken> take(const host::Host& host, const Seen& seen, const Json& doctor,
                    const TakeOptions& options,
                    const OnCollector& on_collector) {
   Seen clean = seen;

@@ -17,8 +17,9 @@ inline constexpr Millis kLongest = 60s;
 // disks, which may not answer. `matters`: of a log that is too long, the lines
 // that are kept. Where the child does not come back nothing is known, and a
 // gap says why. Names no hardware then.
-Gathered gather_aside(const Host& host, Millis deadline,
-                      const std::function<bool(const std::string&)>& matters);
+examine::Gathered gather_aside(
+    const host::Host& host, Millis deadline,
+    const std::function<bool(const std::string&)>& matters);
 
 struct TakeOptions {
   std::string version;  // of this gpuward
@@ -39,7 +40,7 @@ using OnCollector =
     std::function<void(std::string_view what, size_t number, size_t of)>;
 
 // `doctor`: the report as `doctor --json` prints it.
-Result<Taken> take(const Host& host, const Seen& seen, const Json& doctor,
+Result<Taken> take(const host::Host& host, const Seen& seen, const Json& doctor,
                    const TakeOptions& options, const OnCollector& on_collector);
 
 }  // namespace gpuward::bundle

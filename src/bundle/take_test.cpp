@@ -94,10 +94,10 @@ std::map<std::string, std::string> members_of(const TempTree& tree,
                                               const std::string& packed) {
   const std::string path = tree.path() + "/packed.tar.gz";
   EXPECT_TRUE(write_new_file(path, packed));
-  auto file = FileBytes::open(path, BootClock::now() + 1min);
+  auto file = logs::FileBytes::open(path, BootClock::now() + 1min);
   const auto bytes =
-      unpacked(std::make_unique<Buffered>(std::move(*file)), path);
-  TarReader tar(*bytes);
+      logs::unpacked(std::make_unique<logs::Buffered>(std::move(*file)), path);
+  logs::TarReader tar(*bytes);
   std::map<std::string, std::string> out;
   while (true) {
     const auto member = tar.next();
@@ -120,12 +120,13 @@ struct Bundled {
 
 Bundled bundle_of(const TempTree& machine, const TempTree& other,
                   Millis budget = 1min) {
-  auto host = Host::open({.root = machine.path(), .run_dir = other.path()});
+  auto host =
+      host::Host::open({.root = machine.path(), .run_dir = other.path()});
   EXPECT_TRUE(host);
   Bundled out;
   out.seen.gathered =
       gather_aside(*host, 1min, [](const std::string&) { return true; });
-  out.seen.snapshot = unprobed_snapshot(*host, "a test", wall_now());
+  out.seen.snapshot = examine::unprobed_snapshot(*host, "a test", wall_now());
   out.seen.now = wall_now();
   auto taken = take(*host, out.seen, Json::object(),
                     {.version = "1", .until = BootClock::now() + budget}, {});

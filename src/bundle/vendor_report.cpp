@@ -20,19 +20,19 @@ namespace {
 constexpr std::string_view kPiece = "vendor/nvidia-bug-report.log";
 constexpr size_t kMostReport = 16 << 20;
 
-Result<std::string> find_script(const Root& root) {
+Result<std::string> find_script(const host::Root& root) {
   for (const char* path : {"/usr/local/bin/nvidia-bug-report.sh",
                            "/usr/bin/nvidia-bug-report.sh"}) {
     if (!root.exists(path)) continue;
-    return root.outside(TRY(find_roots_alone(root, path)));
+    return root.outside(TRY(containers::find_roots_alone(root, path)));
   }
   return fail(Error::Kind::not_found,
               "nvidia-bug-report.sh is not installed in /usr/bin");
 }
 
 // The folder that it writes to, ours alone.
-Result<std::string> make_folder(const Host& host) {
-  TRY_VOID(make_run_dir(host));
+Result<std::string> make_folder(const host::Host& host) {
+  TRY_VOID(host::make_run_dir(host));
   std::string folder =
       fmt::format("{}/vendor-report-{}", host.run_dir, ::getpid());
   if (::mkdir(folder.c_str(), 0700) != 0) {
@@ -45,9 +45,9 @@ Result<Piece> read_report(const std::string& folder, Boot until) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string path = entry.path().string();
-    auto file = TRY(FileBytes::open(path, until));
+    auto file = TRY(logs::FileBytes::open(path, until));
     const auto bytes =
-        unpacked(std::make_unique<Buffered>(std::move(file)), path);
+        logs::unpacked(std::make_unique<logs::Buffered>(std::move(file)), path);
     Piece piece{std::string(kPiece), {}, false};
     std::array<char, 64 << 10> chunk;
     while (piece.text.size() < kMostReport) {

@@ -11,16 +11,17 @@ namespace gpuward::cli {
 namespace {
 
 Result<void> serve(const AgentOptions& options) {
-  const Host host = TRY(open_host(options.common));
-  Loop loop = TRY(Loop::create());
+  const host::Host host = TRY(open_host(options.common));
+  loop::Loop loop = TRY(loop::Loop::create());
   TRY_VOID(loop.end_on_signals());
-  const auto service =
-      TRY(Service::start(host, loop,
-                         {.interval = std::max(options.interval, Millis(1s)),
-                          .factor = deadline_factor()}));
-  fmt::print(
-      stderr, "gpuward agent: a round every {}, snapshot {}, socket {}\n",
-      to_words(options.interval), snapshot_path(host), read_socket_path(host));
+  const auto service = TRY(
+      agent::Service::start(host, loop,
+                            {.interval = std::max(options.interval, Millis(1s)),
+                             .factor = deadline_factor()}));
+  fmt::print(stderr,
+             "gpuward agent: a round every {}, snapshot {}, socket {}\n",
+             to_words(options.interval), snapshot::snapshot_path(host),
+             snapshot::read_socket_path(host));
   ::sd_notify(0, "READY=1");
   return loop.run();
 }

@@ -58,16 +58,17 @@ Result<void> check_free(const BundleOptions& options) {
   return {};
 }
 
-bundle::Seen look(const BundleOptions& options, const Host& host,
-                  const Catalogue& catalogue, WaitLine& line) {
+bundle::Seen look(const BundleOptions& options, const host::Host& host,
+                  const diagnosis::Catalogue& catalogue, WaitLine& line) {
   line.show("looking at the machine");
   bundle::Seen seen;
   seen.gathered = bundle::gather_aside(
       host, kGathering, [&catalogue](const std::string& text) {
         return !catalogue.patterns.match(text).empty();
       });
-  if (has_no_nvidia_hardware(seen.gathered)) {
-    seen.snapshot = unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
+  if (examine::has_no_nvidia_hardware(seen.gathered)) {
+    seen.snapshot =
+        examine::unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
   } else {
     seen.snapshot = look_at(host, options.patience,
                             [&line](const Probe& probe, Millis waited) {
@@ -82,9 +83,10 @@ bundle::Seen look(const BundleOptions& options, const Host& host,
 
 Json doctor_json(const Knowledge& knowledge, const bundle::Seen& seen) {
   const Patient patient = patient_of(seen.snapshot, seen.gathered);
-  if (has_no_nvidia_hardware(seen.gathered)) return report_json(patient, {});
-  Diagnosis diagnosis =
-      diagnose(knowledge.catalogue, seen.gathered, seen.snapshot, seen.now);
+  if (examine::has_no_nvidia_hardware(seen.gathered))
+    return report_json(patient, {});
+  Diagnosis diagnosis = examine::diagnose(knowledge.catalogue, seen.gathered,
+                                          seen.snapshot, seen.now);
   add_left_out(knowledge, diagnosis);
   return report_json(patient, diagnosis);
 }
@@ -102,7 +104,7 @@ Result<void> write_to_stdout(std::string_view bytes) {
 // By a child: the disk that it goes to may be the one that does not answer.
 Result<void> write_file(const std::string& path, const std::string& bytes) {
   constexpr Millis kWriting = 30s;
-  const auto done = do_aside(
+  const auto done = containers::do_aside(
       [&]() -> Json {
         const auto written = bundle::write_new_file(path, bytes);
         Json answer = Json::object();

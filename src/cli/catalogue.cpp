@@ -20,7 +20,7 @@ namespace {
 // A pipe as well, for as long as somebody writes to it.
 Result<std::string> read_file(const std::string& path) {
   constexpr Millis kPatience = 10s;
-  auto file = TRY(FileBytes::open(path, BootClock::now() + kPatience));
+  auto file = TRY(logs::FileBytes::open(path, BootClock::now() + kPatience));
   if (file->is_directory()) {
     return fail(Error::Kind::unsupported,
                 path + " is a folder: name its files");
@@ -39,21 +39,21 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
-Result<std::vector<CatalogueFile>> read_files(
+Result<std::vector<diagnosis::CatalogueFile>> read_files(
     const std::vector<std::string>& paths) {
-  std::vector<CatalogueFile> out;
+  std::vector<diagnosis::CatalogueFile> out;
   for (const std::string& path : paths) {
     out.push_back({path, TRY(read_file(path))});
   }
   return out;
 }
 
-std::string in_words(const ExampleResult& result) {
+std::string in_words(const diagnosis::ExampleResult& result) {
   return fmt::format("{}:{}: the example '{}' of {} gives {}", result.file,
                      result.line, result.example, result.fault, result.got);
 }
 
-std::string alarm_in_words(const ExampleResult& result,
+std::string alarm_in_words(const diagnosis::ExampleResult& result,
                            const std::string& alarm) {
   return fmt::format(
       "{}:{}: in the example '{}' of {} there is also {}: name it under "
@@ -68,13 +68,13 @@ struct Verdicts {
 };
 
 Verdicts judge_all(const Knowledge& knowledge,
-                   const std::vector<ExampleResult>& results) {
+                   const std::vector<diagnosis::ExampleResult>& results) {
   Verdicts out;
-  for (const LeftOutFile& one : knowledge.left_out) {
+  for (const diagnosis::LeftOutFile& one : knowledge.left_out) {
     out.mistakes.insert(out.mistakes.end(), one.mistakes.begin(),
                         one.mistakes.end());
   }
-  for (const ExampleResult& one : results) {
+  for (const diagnosis::ExampleResult& one : results) {
     if (one.right) ++out.right;
     if (!one.right) out.wrong.push_back(in_words(one));
     for (const std::string& alarm : one.false_alarms) {
@@ -86,33 +86,38 @@ Verdicts judge_all(const Knowledge& knowledge,
 
 // One row for each fault: what its examples say, and where else it was found
 // though nobody expected it.
-Json row_of(const Fault& fault, const std::vector<ExampleResult>& results) {
-  using Kind = ExampleResult::Kind;
+Json row_of(const diagnosis::Fault& fault,
+            const std::vector<diagnosis::ExampleResult>& results) {
+  using Kind = diagnosis::ExampleResult::Kind;
   const auto count = [&](auto wanted) {
-    return static_cast<int64_t>(
-        std::ranges::count_if(results, [&](const ExampleResult& one) {
+    return static_cast<int64_t>(std::ranges::count_if(
+        results, [&](const diagnosis::ExampleResult& one) {
           return one.fault == fault.id && wanted(one);
         }));
   };
   int64_t alarms = 0;
-  for (const ExampleResult& one : results) {
+  for (const diagnosis::ExampleResult& one : results) {
     alarms += std::ranges::count(one.false_alarms, fault.id);
   }
   Json row = Json::object();
   row.set("id", fault.id);
-  row.set("positive", count([](const ExampleResult& one) {
+  row.set("positive", count([](const diagnosis::ExampleResult& one) {
             return one.kind == Kind::positive;
           }));
-  row.set("negative", count([](const ExampleResult& one) {
+  row.set("negative", count([](const diagnosis::ExampleResult& one) {
             return one.kind == Kind::negative;
           }));
-  row.set("unknown", count([](const ExampleResult& one) {
+  row.set("unknown", count([](const diagnosis::ExampleResult& one) {
             return one.kind == Kind::unknown;
           }));
-  row.set("look_alikes",
-          count([](const ExampleResult& one) { return one.look_alike; }));
-  row.set("right", count([](const ExampleResult& one) { return one.right; }));
-  row.set("wrong", count([](const ExampleResult& one) { return !one.right; }));
+  row.set("look_alikes", count([](const diagnosis::ExampleResult& one) {
+            return one.look_alike;
+          }));
+  row.set("right",
+          count([](const diagnosis::ExampleResult& one) { return one.right; }));
+  row.set("wrong", count([](const diagnosis::ExampleResult& one) {
+            return !one.right;
+          }));
   row.set("false_alarms", alarms);
   return row;
 }
@@ -123,8 +128,8 @@ Json texts_json(const std::vector<std::string>& texts) {
   return list;
 }
 
-void print_json(const Catalogue& catalogue, const Verdicts& verdicts,
-                const std::vector<ExampleResult>& results) {
+void print_json(const diagnosis::Catalogue& catalogue, const Verdicts& verdicts,
+                const std::vector<diagnosis::ExampleResult>& results) {
   Json out = Json::object();
   out.set("schema", 1);
   out.set("faults", static_cast<int64_t>(catalogue.faults.size()));
@@ -132,7 +137,7 @@ void print_json(const Catalogue& catalogue, const Verdicts& verdicts,
   out.set("wrong", texts_json(verdicts.wrong));
   out.set("mistakes", texts_json(verdicts.mistakes));
   Json table = Json::array();
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     table.push(row_of(fault, results));
   }
   out.set("table", std::move(table));
@@ -140,7 +145,7 @@ void print_json(const Catalogue& catalogue, const Verdicts& verdicts,
 }
 
 int check(const CatalogueOptions& options, const Knowledge& knowledge) {
-  const auto results = run_examples(knowledge.catalogue);
+  const auto results = diagnosis::run_examples(knowledge.catalogue);
   const Verdicts verdicts = judge_all(knowledge, results);
   if (options.common.json) {
     print_json(knowledge.catalogue, verdicts, results);
@@ -153,7 +158,7 @@ int check(const CatalogueOptions& options, const Knowledge& knowledge) {
     for (const std::string& name : knowledge.files) {
       fmt::print("taken: {}\n", name);
     }
-    for (const LeftOutFile& one : knowledge.left_out) {
+    for (const diagnosis::LeftOutFile& one : knowledge.left_out) {
       fmt::print("left out: {}\n", one.name);
     }
   }
@@ -181,7 +186,7 @@ int catalogue(const CatalogueOptions& options) {
     complain(files.error().text);
     return kWrongUsage;
   }
-  const auto knowledge = load_knowledge(*files, Examples::taken);
+  const auto knowledge = load_knowledge(*files, diagnosis::Examples::taken);
   if (!knowledge) {
     complain(knowledge.error().text);
     return kUnknown;

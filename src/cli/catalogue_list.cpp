@@ -28,7 +28,8 @@ constexpr std::string_view kBesideRows[] = {fact::kMig,
 std::vector<std::string_view> facts_in_text() {
   std::vector<std::string_view> keys(std::begin(kBesideRows),
                                      std::end(kBesideRows));
-  for (const ExtractorRow& row : extractor_rows()) keys.push_back(row.key);
+  for (const logs::ExtractorRow& row : logs::extractor_rows())
+    keys.push_back(row.key);
   return keys;
 }
 
@@ -58,15 +59,15 @@ std::string wrapped(std::string_view text, size_t margin, size_t width) {
   return out;
 }
 
-std::string title_of(const Fault& fault) {
-  std::string title = without_blanks(fault, fault.title);
+std::string title_of(const diagnosis::Fault& fault) {
+  std::string title = diagnosis::without_blanks(fault, fault.title);
   if (!fault.xids.empty()) title += " (Xid " + numbers(fault.xids) + ")";
   return title;
 }
 
-Json drivers_json(const Fault& fault) {
+Json drivers_json(const diagnosis::Fault& fault) {
   Json list = Json::array();
-  for (const BranchRange& range : fault.drivers) {
+  for (const diagnosis::BranchRange& range : fault.drivers) {
     Json one = Json::object();
     one.set("branch", range.branch);
     if (!range.from_text.empty()) one.set("from", range.from_text);
@@ -77,12 +78,12 @@ Json drivers_json(const Fault& fault) {
   return list;
 }
 
-Json remedies_json(const Fault& fault) {
+Json remedies_json(const diagnosis::Fault& fault) {
   Json list = Json::array();
-  for (const RemedyRule& rule : fault.remedies) {
+  for (const diagnosis::RemedyRule& rule : fault.remedies) {
     Json one = Json::object();
     one.set("id", rule.remedy.id);
-    one.set("text", without_blanks(fault, rule.remedy.text));
+    one.set("text", diagnosis::without_blanks(fault, rule.remedy.text));
     one.set("applies_by", name_of(rule.remedy.applies_by));
     one.set("disrupts", name_of(rule.remedy.disrupts));
     list.push(std::move(one));
@@ -90,12 +91,13 @@ Json remedies_json(const Fault& fault) {
   return list;
 }
 
-Json fault_json(const Catalogue& catalogue, const Fault& fault) {
+Json fault_json(const diagnosis::Catalogue& catalogue,
+                const diagnosis::Fault& fault) {
   Json one = Json::object();
   one.set("id", fault.id);
   one.set("severity", name_of(fault.severity));
   one.set("subject", name_of(fault.subject));
-  one.set("title", without_blanks(fault, fault.title));
+  one.set("title", diagnosis::without_blanks(fault, fault.title));
   one.set("means", fault.means);
   Json xids = Json::array();
   for (const int xid : fault.xids) xids.push(xid);
@@ -103,12 +105,13 @@ Json fault_json(const Catalogue& catalogue, const Fault& fault) {
   one.set("drivers", drivers_json(fault));
   one.set("remedies", remedies_json(fault));
   Json explains = Json::array();
-  for (const Explains& other : fault.explains) explains.push(other.id);
+  for (const diagnosis::Explains& other : fault.explains)
+    explains.push(other.id);
   one.set("explains", std::move(explains));
   Json sources = Json::array();
   for (const std::string& source : fault.sources) sources.push(source);
   one.set("sources", std::move(sources));
-  const Reach reach = reach_of(catalogue, fault);
+  const diagnosis::Reach reach = reach_of(catalogue, fault);
   one.set("live", reach.live);
   one.set("logs", reach.logs);
   one.set("examples", static_cast<int64_t>(fault.examples.size()));
@@ -125,14 +128,15 @@ std::string numbers(const std::vector<int>& xids) {
   return out;
 }
 
-Reach reach_of(const Catalogue& catalogue, const Fault& fault) {
+diagnosis::Reach reach_of(const diagnosis::Catalogue& catalogue,
+                          const diagnosis::Fault& fault) {
   static const auto in_text = facts_in_text();
-  return gpuward::reach_of(catalogue, fault, in_text);
+  return diagnosis::reach_of(catalogue, fault, in_text);
 }
 
-std::string table_of(const Catalogue& catalogue) {
+std::string table_of(const diagnosis::Catalogue& catalogue) {
   size_t longest = 0;
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     longest = std::max(longest, fault.id.size());
   }
   const auto row = [&](std::string_view id, std::string_view severity,
@@ -145,16 +149,16 @@ std::string table_of(const Catalogue& catalogue) {
     return line + wrapped(title, margin, left) + "\n";
   };
   std::string out = row("ID", "SEVERITY", "ABOUT", "FOUND", "TITLE");
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     out += row(fault.id, name_of(fault.severity), name_of(fault.subject),
                in_words(reach_of(catalogue, fault)), title_of(fault));
   }
   return out;
 }
 
-Json list_json(const Catalogue& catalogue) {
+Json list_json(const diagnosis::Catalogue& catalogue) {
   Json faults = Json::array();
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     faults.push(fault_json(catalogue, fault));
   }
   Json out = Json::object();

@@ -21,24 +21,27 @@ one that holds says how sure the finding is. Words such as `xid-79` name kinds o
 
 )";
 
-std::string joined(const Catalogue& catalogue, const Condition& condition,
+std::string joined(const diagnosis::Catalogue& catalogue,
+                   const diagnosis::Condition& condition,
                    std::string_view between);
 
 // A condition with its parts in one line.
-std::string in_a_line(const Catalogue& catalogue, const Condition& condition) {
+std::string in_a_line(const diagnosis::Catalogue& catalogue,
+                      const diagnosis::Condition& condition) {
   if (condition.matcher == "all") return joined(catalogue, condition, "; ");
   if (condition.matcher == "any") {
     return "(" + joined(catalogue, condition, " or ") + ")";
   }
-  if (condition.parts.empty()) return gpuward::in_words(catalogue, condition);
+  if (condition.parts.empty()) return diagnosis::in_words(catalogue, condition);
   return fmt::format("{} ({})", condition.matcher,
                      joined(catalogue, condition, "; "));
 }
 
-std::string joined(const Catalogue& catalogue, const Condition& condition,
+std::string joined(const diagnosis::Catalogue& catalogue,
+                   const diagnosis::Condition& condition,
                    std::string_view between) {
   std::string out;
-  for (const Condition& part : condition.parts) {
+  for (const diagnosis::Condition& part : condition.parts) {
     if (!out.empty()) out += between;
     out += in_a_line(catalogue, part);
   }
@@ -62,9 +65,10 @@ std::string with_capital(std::string text) {
   return text;
 }
 
-std::string rules_of(const Catalogue& catalogue, const Fault& fault) {
+std::string rules_of(const diagnosis::Catalogue& catalogue,
+                     const diagnosis::Fault& fault) {
   std::string out = "Known by:\n\n";
-  for (const Rule& rule : fault.rules) {
+  for (const diagnosis::Rule& rule : fault.rules) {
     const Severity severity = rule.severity.value_or(fault.severity);
     out += fmt::format("1. {}{}: {}\n", name_of(rule.confidence),
                        severity == fault.severity
@@ -75,22 +79,24 @@ std::string rules_of(const Catalogue& catalogue, const Fault& fault) {
   return out + "\n";
 }
 
-std::string versions_of(const Fault& fault) {
+std::string versions_of(const diagnosis::Fault& fault) {
   std::string out;
-  for (const BranchRange& range : fault.drivers) {
-    const Version& any = range.from.empty() ? range.fixed : range.from;
+  for (const diagnosis::BranchRange& range : fault.drivers) {
+    const diagnosis::Version& any =
+        range.from.empty() ? range.fixed : range.from;
     if (any.empty()) continue;
     out += fmt::format("- branch {}: {}{}\n", range.branch,
                        range.from.empty() ? "" : "affected ",
-                       range_in_words(fault.drivers, any));
+                       diagnosis::range_in_words(fault.drivers, any));
   }
   return out.empty() ? out : "Driver versions:\n\n" + out + "\n";
 }
 
-std::string consequences_of(const Fault& fault) {
+std::string consequences_of(const diagnosis::Fault& fault) {
   std::vector<std::string> ids;
-  for (const Explains& one : fault.explains) ids.push_back(one.id);
-  for (const ConsequenceRule& one : fault.consequences) ids.push_back(one.id);
+  for (const diagnosis::Explains& one : fault.explains) ids.push_back(one.id);
+  for (const diagnosis::ConsequenceRule& one : fault.consequences)
+    ids.push_back(one.id);
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
   std::string out;
@@ -100,12 +106,12 @@ std::string consequences_of(const Fault& fault) {
   return out.empty() ? out : "May follow from it: " + out + ".\n\n";
 }
 
-std::string remedies_of(const Fault& fault) {
+std::string remedies_of(const diagnosis::Fault& fault) {
   std::string out = "What to do, mildest first:\n\n";
-  for (const RemedyRule& rule : fault.remedies) {
+  for (const diagnosis::RemedyRule& rule : fault.remedies) {
     const Remedy& one = rule.remedy;
     out += fmt::format(
-        "1. {}{}{}\n", plain(without_blanks(fault, one.text)),
+        "1. {}{}{}\n", plain(diagnosis::without_blanks(fault, one.text)),
         one.applies_by == Remedy::AppliesBy::repair ? " (by `gpuward repair`)"
                                                     : "",
         one.disrupts == Remedy::Disrupts::nothing
@@ -125,14 +131,16 @@ std::string list_of(std::string_view head,
   return out + "\n";
 }
 
-std::string section_of(const Catalogue& catalogue, const Fault& fault) {
+std::string section_of(const diagnosis::Catalogue& catalogue,
+                       const diagnosis::Fault& fault) {
   std::string out = fmt::format("## {}\n\n", fault.id);
-  out += fmt::format("**{}.** {}\n\n",
-                     plain(with_capital(without_blanks(fault, fault.title))),
-                     plain(fault.means));
+  out += fmt::format(
+      "**{}.** {}\n\n",
+      plain(with_capital(diagnosis::without_blanks(fault, fault.title))),
+      plain(fault.means));
   out += fmt::format("Severity {}; about: {}; found: {}.",
                      name_of(fault.severity), name_of(fault.subject),
-                     gpuward::in_words(reach_of(catalogue, fault)));
+                     diagnosis::in_words(reach_of(catalogue, fault)));
   if (!fault.xids.empty()) {
     out += fmt::format(" Xids: {}.", numbers(fault.xids));
   }
@@ -146,19 +154,19 @@ std::string section_of(const Catalogue& catalogue, const Fault& fault) {
 
 }  // namespace
 
-std::string page_of(const Catalogue& catalogue) {
+std::string page_of(const diagnosis::Catalogue& catalogue) {
   std::string out(kIntroduction);
   out += "| fault | severity | about | found | |\n";
   out += "| --- | --- | --- | --- | --- |\n";
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     out +=
         fmt::format("| [{}](#{}) | {} | {} | {} | {} |\n", fault.id, fault.id,
                     name_of(fault.severity), name_of(fault.subject),
-                    gpuward::in_words(reach_of(catalogue, fault)),
-                    plain(without_blanks(fault, fault.title)));
+                    diagnosis::in_words(reach_of(catalogue, fault)),
+                    plain(diagnosis::without_blanks(fault, fault.title)));
   }
   out += "\n";
-  for (const Fault& fault : catalogue.faults) {
+  for (const diagnosis::Fault& fault : catalogue.faults) {
     out += section_of(catalogue, fault);
   }
   while (out.ends_with("\n\n")) out.pop_back();

@@ -13,12 +13,13 @@
 namespace gpuward::cli {
 
 // Where it can be found, by what is read live and found in text.
-Reach reach_of(const Catalogue& catalogue, const Fault& fault);
+diagnosis::Reach reach_of(const diagnosis::Catalogue& catalogue,
+                          const diagnosis::Fault& fault);
 
 // Aligned, at most 100 columns wide.
-std::string table_of(const Catalogue& catalogue);
-Json list_json(const Catalogue& catalogue);
-std::string page_of(const Catalogue& catalogue);
+std::string table_of(const diagnosis::Catalogue& catalogue);
+Json list_json(const diagnosis::Catalogue& catalogue);
+std::string page_of(const diagnosis::Catalogue& catalogue);
 
 // "62, 69, 109"
 std::string numbers(const std::vector<int>& xids);

@@ -18,13 +18,13 @@ using Now = NodeAccess::Now;
 std::string now_in_words(const Container& container) {
   if (container.privileged) return "all devices";
   if (container.grants.empty()) return "none given";
-  const Now now = access_now(container);
+  const Now now = containers::access_now(container);
   if (container.frozen && now == Now::unknown) return "paused";
   return std::string(name_of(now));
 }
 
 std::string_view lasts_in_words(const Container& container) {
-  if (access_now(container) == Now::denied) return "-";
+  if (containers::access_now(container) == Now::denied) return "-";
   switch (container.tomorrow) {
     case Tomorrow::safe:
       return "lasts";
@@ -58,7 +58,7 @@ std::string short_nodes(const Container& container) {
 }
 
 Colour colour_of(const Container& container) {
-  if (access_now(container) == Now::denied) return Colour::red;
+  if (containers::access_now(container) == Now::denied) return Colour::red;
   const bool risk = container.tomorrow == Tomorrow::lost_at_reload ||
                     container.tomorrow == Tomorrow::lost_at_update;
   return risk ? Colour::yellow : Colour::plain;
@@ -67,8 +67,8 @@ Colour colour_of(const Container& container) {
 std::vector<std::string> reasons(const Container& container) {
   std::vector<std::string> out;
   if (container.frozen) out.emplace_back("it is paused");
-  if (access_now(container) == Now::denied) {
-    const std::string who = who_denies(container);
+  if (containers::access_now(container) == Now::denied) {
+    const std::string who = containers::who_denies(container);
     out.push_back(who.empty() ? "who denies it could not be read" : who);
   }
   for (const NodeAccess& node : container.nodes) {
@@ -133,7 +133,7 @@ Json containers_json(const std::vector<Container>& containers,
   Json out = Json::object();
   out.set("schema", 1);
   Json list = Json::array();
-  for (const Container& one : containers) list.push(to_json(one));
+  for (const Container& one : containers) list.push(containers::to_json(one));
   out.set("containers", std::move(list));
   Json unread = Json::array();
   for (const Gap& gap : gaps) {
@@ -154,7 +154,7 @@ int exit_code_of(const std::vector<Container>& containers,
     // What was given and is no known node could not be asked about.
     unknown = unknown || !one.unresolved.empty();
     if (one.grants.empty()) continue;
-    const Now now = access_now(one);
+    const Now now = containers::access_now(one);
     if (now == Now::denied) return kFault;
     risk = risk || one.tomorrow == Tomorrow::lost_at_reload ||
            one.tomorrow == Tomorrow::lost_at_update;

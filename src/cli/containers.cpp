@@ -15,9 +15,9 @@
 namespace gpuward::cli {
 namespace {
 
-int show_once(const ContainersOptions& options, const Host& host) {
+int show_once(const ContainersOptions& options, const host::Host& host) {
   const Screen screen;
-  const ContainerLook look = look_at_containers(host);
+  const containers::ContainerLook look = containers::look_at_containers(host);
   if (options.common.json) {
     screen.print(containers_json(look.containers, look.gaps).dump(2) + "\n");
   } else {
@@ -26,47 +26,48 @@ int show_once(const ContainersOptions& options, const Host& host) {
   return exit_code_of(look.containers, look.gaps);
 }
 
-std::string_view name_of(HealEvent::Kind kind) {
+std::string_view name_of(heal::HealEvent::Kind kind) {
   switch (kind) {
-    case HealEvent::Kind::seen:
+    case heal::HealEvent::Kind::seen:
       return "seen";
-    case HealEvent::Kind::would:
+    case heal::HealEvent::Kind::would:
       return "would";
-    case HealEvent::Kind::outcome:
+    case heal::HealEvent::Kind::outcome:
       return "outcome";
-    case HealEvent::Kind::left:
+    case heal::HealEvent::Kind::left:
       return "left";
-    case HealEvent::Kind::gone:
+    case heal::HealEvent::Kind::gone:
       return "gone";
-    case HealEvent::Kind::systemd:
+    case heal::HealEvent::Kind::systemd:
       return "systemd";
-    case HealEvent::Kind::unknown:
+    case heal::HealEvent::Kind::unknown:
       return "unknown";
   }
   return "";
 }
 
-Json to_json(const HealEvent& event) {
+Json to_json(const heal::HealEvent& event) {
   Json out = Json::object();
   out.set("schema", 1);
   out.set("at", to_iso(event.at));
   out.set("event", name_of(event.kind));
   out.set("text", event.text);
-  if (event.container) out.set("container", to_json(*event.container));
-  if (event.outcome) out.set("outcome", to_json(*event.outcome));
+  if (event.container)
+    out.set("container", containers::to_json(*event.container));
+  if (event.outcome) out.set("outcome", gpuward::to_json(*event.outcome));
   return out;
 }
 
-Colour colour_of(const HealEvent& event) {
-  if (event.kind == HealEvent::Kind::left) return Colour::yellow;
-  if (event.kind != HealEvent::Kind::outcome) return Colour::plain;
+Colour colour_of(const heal::HealEvent& event) {
+  if (event.kind == heal::HealEvent::Kind::left) return Colour::yellow;
+  if (event.kind != heal::HealEvent::Kind::outcome) return Colour::plain;
   const bool good = event.outcome->state == Outcome::State::done ||
                     event.outcome->state == Outcome::State::already;
   return good ? Colour::green : Colour::red;
 }
 
 // A line for each event, at once: others read them from a pipe.
-void tell(const Screen& screen, const HealEvent& event, bool json) {
+void tell(const Screen& screen, const heal::HealEvent& event, bool json) {
   const std::string line =
       json ? to_json(event).dump()
            : screen.paint(fmt::format("{}  {}", to_clock(event.at), event.text),
@@ -75,20 +76,20 @@ void tell(const Screen& screen, const HealEvent& event, bool json) {
   std::fflush(stdout);
 }
 
-int stay(const ContainersOptions& options, const Host& host) {
+int stay(const ContainersOptions& options, const host::Host& host) {
   const Screen screen;
-  auto loop = Loop::create();
+  auto loop = loop::Loop::create();
   const auto knowledge = load_knowledge();
   if (!knowledge || !loop || !loop->end_on_signals()) {
     complain(knowledge ? "no event loop" : knowledge.error().text);
     return kUnknown;
   }
   complain_of_left_out(*knowledge);
-  Healer healer(host, knowledge->catalogue, *loop,
-                {.heal = options.heal, .apply = options.apply},
-                [&](const HealEvent& event) {
-                  tell(screen, event, options.common.json);
-                });
+  heal::Healer healer(host, knowledge->catalogue, *loop,
+                      {.heal = options.heal, .apply = options.apply},
+                      [&](const heal::HealEvent& event) {
+                        tell(screen, event, options.common.json);
+                      });
   if (const auto started = healer.start(); !started) {
     complain(started.error().text);
     return kUnknown;

@@ -27,20 +27,23 @@ int print(const DoctorOptions& options, const Patient& patient,
   return exit_code_of(diagnosis);
 }
 
-int answer_why_of(const DoctorOptions& options, const Catalogue& catalogue,
-                  const Collection& collection, const Snapshot& snapshot) {
-  const State state = fold_all(catalogue, collection, snapshot, wall_now());
+int answer_why_of(const DoctorOptions& options,
+                  const diagnosis::Catalogue& catalogue,
+                  const evidence::Collection& collection,
+                  const Snapshot& snapshot) {
+  const diagnosis::State state =
+      examine::fold_all(catalogue, collection, snapshot, wall_now());
   return answer_why(options, catalogue, {{"", state, collection.gaps}});
 }
 
-int doctor_on_host(const DoctorOptions& options, const Host& host,
+int doctor_on_host(const DoctorOptions& options, const host::Host& host,
                    const Knowledge& knowledge) {
-  const Catalogue& catalogue = knowledge.catalogue;
+  const diagnosis::Catalogue& catalogue = knowledge.catalogue;
   const Boot started = BootClock::now();
-  const Gathered collection = gather(host);
-  if (has_no_nvidia_hardware(collection)) {
+  const examine::Gathered collection = examine::gather(host);
+  if (examine::has_no_nvidia_hardware(collection)) {
     const Snapshot nothing =
-        unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
+        examine::unprobed_snapshot(host, "no NVIDIA hardware", wall_now());
     if (asks_why(options)) {
       return answer_why_of(options, catalogue, collection, nothing);
     }
@@ -60,7 +63,7 @@ int doctor_on_host(const DoctorOptions& options, const Host& host,
   }
   Patient patient = patient_of(look.snapshot, collection);
   Diagnosis diagnosis =
-      diagnose(catalogue, collection, look.snapshot, wall_now());
+      examine::diagnose(catalogue, collection, look.snapshot, wall_now());
   add_left_out(knowledge, diagnosis);
   patient.took = BootClock::now() - started;
   return print(options, patient, diagnosis);

@@ -11,17 +11,19 @@ namespace gpuward::cli {
 namespace {
 
 // What the person at the keyboard says outranks what was seen there.
-Result<void> add_given(const DoctorOptions& options, Collection& collection) {
+Result<void> add_given(const DoctorOptions& options,
+                       evidence::Collection& collection) {
   for (const std::string& text : options.facts) {
-    collection.evidence.push_back(TRY(given_fact(text)));
+    collection.evidence.push_back(TRY(logs::given_fact(text)));
   }
   return {};
 }
 
-int answer_why_of(const DoctorOptions& options, const Catalogue& catalogue,
+int answer_why_of(const DoctorOptions& options,
+                  const diagnosis::Catalogue& catalogue,
                   const bundle::Seen& seen) {
-  const State state =
-      fold_all(catalogue, seen.gathered, seen.snapshot, seen.now);
+  const diagnosis::State state =
+      examine::fold_all(catalogue, seen.gathered, seen.snapshot, seen.now);
   return answer_why(options, catalogue, {{"", state, seen.gathered.gaps}});
 }
 
@@ -31,11 +33,11 @@ int report(const DoctorOptions& options, const Knowledge& knowledge,
   Patient patient = patient_of(seen.snapshot, seen.gathered);
   patient.about.push_back("bundle of " + to_iso(seen.now));
   patient.host.set("bundle_taken_at", to_iso(seen.now));
-  patient.has_hardware = !has_no_nvidia_hardware(seen.gathered);
+  patient.has_hardware = !examine::has_no_nvidia_hardware(seen.gathered);
   Diagnosis diagnosis;
   if (patient.has_hardware) {
-    diagnosis =
-        diagnose(knowledge.catalogue, seen.gathered, seen.snapshot, seen.now);
+    diagnosis = examine::diagnose(knowledge.catalogue, seen.gathered,
+                                  seen.snapshot, seen.now);
     add_left_out(knowledge, diagnosis);
   }
   patient.took = BootClock::now() - started;

@@ -25,7 +25,7 @@ namespace {
 constexpr Millis kLongest = 1h;
 
 struct Pile {
-  std::vector<State> states;  // one for each machine
+  std::vector<diagnosis::State> states;  // one for each machine
   std::vector<std::string> names;
   std::vector<Gap> gaps;
   int64_t lines = 0;
@@ -33,7 +33,7 @@ struct Pile {
   bool failed = false;  // something named could not be read at all
 };
 
-State& state_of(Pile& pile, size_t machine) {
+diagnosis::State& state_of(Pile& pile, size_t machine) {
   if (pile.states.size() <= machine) pile.states.resize(machine + 1);
   return pile.states[machine];
 }
@@ -67,7 +67,7 @@ class Progress {
   Boot shown_ = BootClock::now();
 };
 
-void take(Pile& pile, const Result<LogSummary>& summary) {
+void take(Pile& pile, const Result<logs::LogSummary>& summary) {
   if (!summary) {
     complain(summary.error().text);
     pile.gaps.push_back({"log", summary.error().text});
@@ -79,15 +79,16 @@ void take(Pile& pile, const Result<LogSummary>& summary) {
   pile.gaps.insert(pile.gaps.end(), summary->gaps.begin(), summary->gaps.end());
 }
 
-void read_logs(const DoctorOptions& options, const Catalogue& catalogue,
-               Pile& pile) {
-  LogReader reader(catalogue.patterns.literals(),
-                   [&](size_t machine, const Evidence& evidence) {
-                     fold(catalogue, state_of(pile, machine), evidence);
-                   });
+void read_logs(const DoctorOptions& options,
+               const diagnosis::Catalogue& catalogue, Pile& pile) {
+  logs::LogReader reader(catalogue.patterns.literals(),
+                         [&](size_t machine, const Evidence& evidence) {
+                           diagnosis::fold(catalogue, state_of(pile, machine),
+                                           evidence);
+                         });
   Progress progress;
   for (const std::string& path : options.logs) {
-    LogOptions how;
+    logs::LogOptions how;
     how.now = wall_now();
     how.deadline = BootClock::now() + kLongest;
     how.only_one = options.logs.size() == 1;
@@ -101,27 +102,29 @@ void read_logs(const DoctorOptions& options, const Catalogue& catalogue,
   const auto gaps = reader.finish();
   pile.gaps.insert(pile.gaps.end(), gaps.begin(), gaps.end());
   size_t machine = 0;
-  for (const LogReader::Machine& one : reader.machines()) {
-    State& state = state_of(pile, machine++);
+  for (const logs::LogReader::Machine& one : reader.machines()) {
+    diagnosis::State& state = state_of(pile, machine++);
     pile.names.push_back(one.name);
-    for (const Evidence& fact : one.facts) fold(catalogue, state, fact);
+    for (const Evidence& fact : one.facts)
+      diagnosis::fold(catalogue, state, fact);
   }
 }
 
 // What the person at the keyboard says outranks what was read, so it is folded
 // last. Of several machines it is said of each.
-Result<void> add_given(const DoctorOptions& options, const Catalogue& catalogue,
-                       Pile& pile) {
+Result<void> add_given(const DoctorOptions& options,
+                       const diagnosis::Catalogue& catalogue, Pile& pile) {
   state_of(pile, 0);
   pile.names.resize(pile.states.size());
   for (const std::string& text : options.facts) {
-    const Evidence fact = TRY(given_fact(text));
-    for (State& state : pile.states) fold(catalogue, state, fact);
+    const Evidence fact = TRY(logs::given_fact(text));
+    for (diagnosis::State& state : pile.states)
+      diagnosis::fold(catalogue, state, fact);
   }
   return {};
 }
 
-std::string fact_of(const State& state, std::string_view key) {
+std::string fact_of(const diagnosis::State& state, std::string_view key) {
   const auto found = state.facts.find(key);
   if (found == state.facts.end() || found->second.empty()) return {};
   return to_text(found->second.begin()->second.value);
@@ -137,16 +140,17 @@ bool is_of_any_machine(std::string_view key) {
 }
 
 // Text that is of something else passes no check.
-bool says_nothing(const Pile& pile, const State& state) {
+bool says_nothing(const Pile& pile, const diagnosis::State& state) {
   return pile.read > 0 && state.hits.empty() &&
          std::ranges::all_of(state.facts, [](const auto& fact) {
            return is_of_any_machine(fact.first);
          });
 }
 
-Diagnosis diagnose(const Catalogue& catalogue, const Pile& pile,
-                   const State& state) {
-  Diagnosis diagnosis = conclude(catalogue, state, pile.gaps, wall_now());
+Diagnosis diagnose(const diagnosis::Catalogue& catalogue, const Pile& pile,
+                   const diagnosis::State& state) {
+  Diagnosis diagnosis =
+      diagnosis::conclude(catalogue, state, pile.gaps, wall_now());
   if (says_nothing(pile, state)) {
     diagnosis.checks.passed = 0;
     diagnosis.checks.unknown.push_back(
@@ -186,7 +190,8 @@ std::string name_of(const Pile& pile, size_t machine) {
 
 // Each machine by itself; the worst finding of all comes first, those of one
 // machine stay in their order.
-Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
+Diagnosis diagnose_all(const diagnosis::Catalogue& catalogue,
+                       const Pile& pile) {
   if (pile.states.size() == 1) {
     return diagnose(catalogue, pile, pile.states.front());
   }
@@ -203,8 +208,8 @@ Diagnosis diagnose_all(const Catalogue& catalogue, const Pile& pile) {
   return all;
 }
 
-int answer_why_of(const DoctorOptions& options, const Catalogue& catalogue,
-                  const Pile& pile) {
+int answer_why_of(const DoctorOptions& options,
+                  const diagnosis::Catalogue& catalogue, const Pile& pile) {
   std::vector<WhyMachine> machines;
   for (size_t i = 0; i < pile.states.size(); ++i) {
     const bool alone = pile.states.size() == 1;
@@ -232,7 +237,7 @@ std::string days_in_words(const std::string& days) {
 }
 
 // What is said of the one machine there is.
-void describe(const State& state, Patient& patient) {
+void describe(const diagnosis::State& state, Patient& patient) {
   struct Row {
     std::string_view key;
     std::string_view before;
@@ -275,7 +280,7 @@ Patient patient_of(const DoctorOptions& options, const Pile& pile) {
 }  // namespace
 
 int doctor_on_logs(const DoctorOptions& options, const Knowledge& knowledge) {
-  const Catalogue& catalogue = knowledge.catalogue;
+  const diagnosis::Catalogue& catalogue = knowledge.catalogue;
   const Boot started = BootClock::now();
   Pile pile;
   read_logs(options, catalogue, pile);

@@ -22,9 +22,9 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 // A line that tells of no fault may tell a fact that diagnosis uses.
-void add_facts(const std::string& line, Explanation& explanation) {
-  const PatternSet patterns = Extractor::patterns();
-  Extractor extractor(patterns);
+void add_facts(const std::string& line, diagnosis::Explanation& explanation) {
+  const matching::PatternSet patterns = logs::Extractor::patterns();
+  logs::Extractor extractor(patterns);
   extractor.line(line, "", 0);
   for (const Evidence& fact : extractor.facts()) {
     const std::string what =
@@ -38,7 +38,7 @@ void add_facts(const std::string& line, Explanation& explanation) {
   }
 }
 
-void print(const Screen& screen, const Explanation& explanation) {
+void print(const Screen& screen, const diagnosis::Explanation& explanation) {
   screen.print(screen.paint(explanation.title, Colour::bold) + "\n");
   for (const std::string& paragraph : explanation.paragraphs) {
     screen.print("\n" + paragraph + "\n");
@@ -67,7 +67,7 @@ int explain(const ExplainOptions& options) {
   }
   complain_of_left_out(*knowledge);
   const std::string words = join(options.words);
-  auto explanation = gpuward::explain(knowledge->catalogue, words);
+  auto explanation = diagnosis::explain(knowledge->catalogue, words);
   const bool of_line = explanation.kind == "nothing" ||
                        explanation.kind == "line" ||
                        explanation.kind == "harmless";
@@ -78,7 +78,7 @@ int explain(const ExplainOptions& options) {
   } else {
     print(screen, explanation);
   }
-  return is_empty(explanation) ? kWarning : kHealthy;
+  return diagnosis::is_empty(explanation) ? kWarning : kHealthy;
 }
 
 }  // namespace gpuward::cli

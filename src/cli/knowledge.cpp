@@ -20,8 +20,8 @@ constexpr size_t kMaxFiles = 256;
 constexpr size_t kMostTold = 10;
 
 struct OwnFiles {
-  std::vector<CatalogueFile> files;
-  std::vector<LeftOutFile> left_out;
+  std::vector<diagnosis::CatalogueFile> files;
+  std::vector<diagnosis::LeftOutFile> left_out;
 };
 
 bool is_entry(std::string_view name) {
@@ -32,15 +32,16 @@ bool is_entry(std::string_view name) {
 // An entry says what is wrong and what to do about it, and root may act on it:
 // so, as with other records, only what root alone (or the caller) can write is
 // believed.
-Result<std::string> read_entry(const Root& self, const std::string& path) {
-  const std::string name = TRY(find_roots_alone(self, path));
+Result<std::string> read_entry(const host::Root& self,
+                               const std::string& path) {
+  const std::string name = TRY(containers::find_roots_alone(self, path));
   std::string text = TRY(self.read(name, kMostEntryBytes + 1));
   if (text.size() <= kMostEntryBytes) return text;
   return fail(Error::Kind::unsupported,
               fmt::format("{} is larger than 1 MiB", path));
 }
 
-OwnFiles read_folder(const Root& self, const std::string& folder) {
+OwnFiles read_folder(const host::Root& self, const std::string& folder) {
   OwnFiles out;
   const auto names = self.list(folder);
   if (!names) {
@@ -77,7 +78,7 @@ bool is_same_file(const std::string& left, const std::string& right) {
 }
 
 // "FILE:3: there is no fact 'drvier' (and 2 more)"
-std::string in_words(const LeftOutFile& one) {
+std::string in_words(const diagnosis::LeftOutFile& one) {
   std::string words = printable(one.mistakes.front(), 500);
   if (one.mistakes.size() > 1) {
     words += fmt::format(" (and {} more)", one.mistakes.size() - 1);
@@ -102,26 +103,30 @@ std::string catalogue_folder() {
   return std::string(is_path ? told : "/etc/gpuward") + "/catalogue.d";
 }
 
-Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more,
-                                 Examples ours) {
-  const Root self = TRY(Root::open("/"));
+Result<Knowledge> load_knowledge(
+    const std::vector<diagnosis::CatalogueFile>& more,
+    diagnosis::Examples ours) {
+  const host::Root self = TRY(host::Root::open("/"));
   OwnFiles own = read_folder(self, catalogue_folder());
   // One that is named as well is not read twice.
-  std::erase_if(own.files, [&](const CatalogueFile& file) {
-    return std::ranges::any_of(more, [&](const CatalogueFile& named) {
-      return is_same_file(file.name, named.name);
-    });
+  std::erase_if(own.files, [&](const diagnosis::CatalogueFile& file) {
+    return std::ranges::any_of(more,
+                               [&](const diagnosis::CatalogueFile& named) {
+                                 return is_same_file(file.name, named.name);
+                               });
   });
-  std::vector<CatalogueFile> files = own.files;
+  std::vector<diagnosis::CatalogueFile> files = own.files;
   files.insert(files.end(), more.begin(), more.end());
-  ExtendedCatalogue loaded = TRY(extend_catalogue(files, ours));
+  diagnosis::ExtendedCatalogue loaded =
+      TRY(diagnosis::extend_catalogue(files, ours));
   Knowledge out;
   out.catalogue = std::move(loaded.catalogue);
   out.left_out = std::move(own.left_out);
   out.left_out.insert(out.left_out.end(), loaded.left_out.begin(),
                       loaded.left_out.end());
-  for (const CatalogueFile& file : files) {
-    if (std::ranges::find(out.left_out, file.name, &LeftOutFile::name) ==
+  for (const diagnosis::CatalogueFile& file : files) {
+    if (std::ranges::find(out.left_out, file.name,
+                          &diagnosis::LeftOutFile::name) ==
         out.left_out.end()) {
       out.files.push_back(file.name);
     }
@@ -131,7 +136,7 @@ Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more,
 
 void complain_of_left_out(const Knowledge& knowledge) {
   size_t told = 0;
-  for (const LeftOutFile& one : knowledge.left_out) {
+  for (const diagnosis::LeftOutFile& one : knowledge.left_out) {
     if (++told > kMostTold) break;
     complain("left out: " + in_words(one) +
              "; `gpuward catalogue check` says all");
@@ -142,7 +147,7 @@ void complain_of_left_out(const Knowledge& knowledge) {
 void add_left_out(const Knowledge& knowledge, Diagnosis& diagnosis) {
   const bool fault = verdict_of(diagnosis) == Verdict::fault;
   size_t told = 0;
-  for (const LeftOutFile& one : knowledge.left_out) {
+  for (const diagnosis::LeftOutFile& one : knowledge.left_out) {
     diagnosis.checks.unknown.push_back(
         {"catalogue.d", "not looked for: " + in_words(one), !fault});
     if (++told >= kMostTold) break;

@@ -14,8 +14,8 @@ namespace gpuward::cli {
 inline constexpr size_t kMostEntryBytes = 1 << 20;
 
 struct Knowledge {
-  Catalogue catalogue;
-  std::vector<LeftOutFile> left_out;
+  diagnosis::Catalogue catalogue;
+  std::vector<diagnosis::LeftOutFile> left_out;
   std::vector<std::string> files;  // of the administrator's, those taken
 };
 
@@ -27,8 +27,9 @@ std::string catalogue_folder();
 // and `more` after them. What is not right is left out, whole file by whole
 // file, and never takes away what is built in. A folder that is not there is
 // none.
-Result<Knowledge> load_knowledge(const std::vector<CatalogueFile>& more = {},
-                                 Examples ours = Examples::left_out);
+Result<Knowledge> load_knowledge(
+    const std::vector<diagnosis::CatalogueFile>& more = {},
+    diagnosis::Examples ours = diagnosis::Examples::left_out);
 // A line on standard error for each file that was left out.
 void complain_of_left_out(const Knowledge& knowledge);
 

@@ -19,13 +19,13 @@
 namespace gpuward::cli {
 namespace {
 
-using What = LinkOutcome::What;
+using What = action::LinkOutcome::What;
 
 // Shown by a dry run of what cannot be installed from where it lies.
 constexpr const char* kUsualPlace = "/usr/local/bin/gpuward";
 
-std::string_view name_of(What what, Do how) {
-  const bool will = how == Do::nothing;
+std::string_view name_of(What what, action::Do how) {
+  const bool will = how == action::Do::nothing;
   switch (what) {
     case What::already:
       return "already";
@@ -43,13 +43,13 @@ std::string_view name_of(What what, Do how) {
 
 struct Setup {
   Setup() = default;
-  LinkPlaces places;
-  Do how = Do::it;
+  evidence::LinkPlaces places;
+  action::Do how = action::Do::it;
   bool json = false;
   bool watch = false;
 };
 
-Json json_of(const LinkOutcome& outcome, Do how) {
+Json json_of(const action::LinkOutcome& outcome, action::Do how) {
   Json out = Json::object();
   out.set("link", outcome.path);
   if (!outcome.target.empty()) out.set("target", outcome.target);
@@ -60,7 +60,7 @@ Json json_of(const LinkOutcome& outcome, Do how) {
   return out;
 }
 
-Json json_of(const Installed& installed, Do how) {
+Json json_of(const action::Installed& installed, action::Do how) {
   Json out = Json::object();
   Json files = Json::array();
   for (const std::string& file : installed.files) files.push(file);
@@ -79,7 +79,9 @@ class Report {
 
   bool all_right() const { return all_right_; }
 
-  void add(const Installed& installed) { installed_.push_back(installed); }
+  void add(const action::Installed& installed) {
+    installed_.push_back(installed);
+  }
   void complain_of(const std::string& text) {
     all_right_ = false;
     // With --watch the same is not said at every look.
@@ -87,11 +89,12 @@ class Report {
     problems_.push_back(printable(text));
   }
 
-  void add(const DevCharLinks& found, const std::vector<LinkOutcome>& done) {
+  void add(const evidence::DevCharLinks& found,
+           const std::vector<action::LinkOutcome>& done) {
     done_ = done;
     for (const std::string& problem : found.problems) complain_of(problem);
     for (const Gap& gap : found.gaps) complain_of("not known: " + gap.why);
-    for (const LinkOutcome& outcome : done) {
+    for (const action::LinkOutcome& outcome : done) {
       if (outcome.what != What::failed) continue;
       const bool needs_root =
           outcome.error == Error::Kind::denied && ::geteuid() != 0;
@@ -117,21 +120,22 @@ class Report {
  private:
   size_t count(What what) const {
     return static_cast<size_t>(std::ranges::count_if(
-        done_,
-        [what](const LinkOutcome& outcome) { return outcome.what == what; }));
+        done_, [what](const action::LinkOutcome& outcome) {
+          return outcome.what == what;
+        }));
   }
 
   void print_json() const {
     Json out = Json::object();
     out.set("schema", 1);
-    out.set("dry_run", setup_.how == Do::nothing);
+    out.set("dry_run", setup_.how == action::Do::nothing);
     Json links = Json::array();
-    for (const LinkOutcome& each : done_) {
+    for (const action::LinkOutcome& each : done_) {
       links.push(json_of(each, setup_.how));
     }
     out.set("links", std::move(links));
     Json installed = Json::array();
-    for (const Installed& each : installed_) {
+    for (const action::Installed& each : installed_) {
       installed.push(json_of(each, setup_.how));
     }
     out.set("installed", std::move(installed));
@@ -143,10 +147,10 @@ class Report {
   }
 
   void print_text() const {
-    for (const Installed& each : installed_) print_installed(each);
-    const LinkOutcome* to_come = nullptr;
+    for (const action::Installed& each : installed_) print_installed(each);
+    const action::LinkOutcome* to_come = nullptr;
     size_t more = 0;
-    for (const LinkOutcome& each : done_) {
+    for (const action::LinkOutcome& each : done_) {
       if (each.what == What::made && !each.node_exists) {
         // A MIG table of 135 nodes a GPU: the first stands for all.
         if (to_come == nullptr) to_come = &each;
@@ -165,7 +169,7 @@ class Report {
     }
   }
 
-  void print_line(const LinkOutcome& each) const {
+  void print_line(const action::LinkOutcome& each) const {
     if (each.what == What::already || each.what == What::failed) return;
     const std::string arrow =
         each.target.empty() ? "" : " -> " + printable(each.target);
@@ -178,19 +182,19 @@ class Report {
                was);
   }
 
-  void print_to_come(const LinkOutcome& first, size_t all) const {
+  void print_to_come(const action::LinkOutcome& first, size_t all) const {
     fmt::print("{} {} link{} for nodes to come: {} -> {}{}\n",
                name_of(What::made, setup_.how), all, all == 1 ? "" : "s",
                first.path, first.target, all == 1 ? "" : " and so on");
   }
 
-  void print_installed(const Installed& each) const {
+  void print_installed(const action::Installed& each) const {
     const std::string& file = each.files.front();
     if (each.already) {
       fmt::print("the {} is there already: {}\n", each.what, file);
       return;
     }
-    const bool will = setup_.how == Do::nothing;
+    const bool will = setup_.how == action::Do::nothing;
     for (const std::string& written : each.files) {
       fmt::print("{} {}\n", will ? "would write" : "wrote", written);
     }
@@ -206,8 +210,8 @@ class Report {
   }
 
   const Setup& setup_;
-  std::vector<LinkOutcome> done_;
-  std::vector<Installed> installed_;
+  std::vector<action::LinkOutcome> done_;
+  std::vector<action::Installed> installed_;
   std::vector<std::string> problems_;
   std::set<std::string> said_;
   bool first_ = true;
@@ -220,23 +224,23 @@ std::string command_of(const std::string& program, const Setup& setup) {
   if (!setup.places.driver_root.empty()) {
     out += " --driver-root " + setup.places.driver_root;
   }
-  if (setup.places.folder != kDevChar) {
+  if (setup.places.folder != evidence::kDevChar) {
     out += " --dev-char-path " + setup.places.folder;
   }
   return out;
 }
 
-void install(const Host& host, const LinksOptions& options, const Setup& setup,
-             Report& report) {
+void install(const host::Host& host, const LinksOptions& options,
+             const Setup& setup, Report& report) {
   if (!options.install_udev_rule && !options.install_boot_unit) return;
-  const auto program = lasting_program(host);
+  const auto program = action::lasting_program(host);
   // Of a copy it is said that nothing is installed in it.
   if (!program && !host.why_not_to_probe()) {
     report.complain_of(program.error().text);
-    if (setup.how == Do::it) return;
+    if (setup.how == action::Do::it) return;
   }
   const std::string command = command_of(program.value_or(kUsualPlace), setup);
-  const auto take = [&report](const Result<Installed>& installed) {
+  const auto take = [&report](const Result<action::Installed>& installed) {
     if (installed) {
       report.add(*installed);
     } else {
@@ -244,48 +248,50 @@ void install(const Host& host, const LinksOptions& options, const Setup& setup,
     }
   };
   if (options.install_udev_rule) {
-    take(install_udev_rule(host, command, setup.how));
+    take(action::install_udev_rule(host, command, setup.how));
   }
   if (options.install_boot_unit) {
-    take(install_boot_unit(host, command, setup.how));
+    take(action::install_boot_unit(host, command, setup.how));
   }
 }
 
 // Nothing where a path is not absolute; said.
 std::optional<Setup> setup_of(const LinksOptions& options) {
   Setup setup;
-  setup.how = options.dry_run ? Do::nothing : Do::it;
+  setup.how = options.dry_run ? action::Do::nothing : action::Do::it;
   setup.json = options.common.json;
   setup.watch = options.watch && !options.dry_run;
-  if (options.create_all) setup.places.which = Which::to_come;
+  if (options.create_all) setup.places.which = evidence::Which::to_come;
   for (const std::string& path :
        {options.common.driver_root, options.dev_char_path}) {
-    if (path.empty() || is_plain_path(path)) continue;
+    if (path.empty() || action::is_plain_path(path)) continue;
     complain("'" + printable(path, 200) +
              "' is no absolute path of plain letters");
     return std::nullopt;
   }
   if (!options.dev_char_path.empty()) {
-    setup.places.folder = normal_path(options.dev_char_path);
+    setup.places.folder = host::normal_path(options.dev_char_path);
   }
-  const std::string driver_root = normal_path(options.common.driver_root);
+  const std::string driver_root = host::normal_path(options.common.driver_root);
   if (driver_root != "/") setup.places.driver_root = driver_root;
   return setup;
 }
 
-int watch(const Host& host, const Setup& setup, Report& report) {
-  auto loop = Loop::create();
+int watch(const host::Host& host, const Setup& setup, Report& report) {
+  auto loop = loop::Loop::create();
   if (!loop) {
     complain(loop.error().text);
     return kWarning;
   }
-  const LinksReport show = [&report](const DevCharLinks& found,
-                                     const std::vector<LinkOutcome>& done) {
-    report.add(found, done);
-    report.print();
-  };
+  const action::LinksReport show =
+      [&report](const evidence::DevCharLinks& found,
+                const std::vector<action::LinkOutcome>& done) {
+        report.add(found, done);
+        report.print();
+      };
   auto watched = loop->end_on_signals();
-  if (watched) watched = watch_links(*loop, host.evidence, setup.places, show);
+  if (watched)
+    watched = action::watch_links(*loop, host.evidence, setup.places, show);
   if (watched) return kHealthy;
   complain(watched.error().text);
   return kWarning;
@@ -301,7 +307,8 @@ int links(const LinksOptions& options) {
     complain(host.error().text);
     return kWrongUsage;
   }
-  if (setup->how == Do::it && host->evidence.is_machine() && ::geteuid() != 0) {
+  if (setup->how == action::Do::it && host->evidence.is_machine() &&
+      ::geteuid() != 0) {
     complain(
         "only root can make links in /dev/char: run as root, or with "
         "--dry-run to see what would be done");
@@ -310,8 +317,9 @@ int links(const LinksOptions& options) {
   Report report(*setup);
   install(*host, options, *setup, report);
   if (setup->watch) return watch(*host, *setup, report);
-  const auto found = find_dev_char_links(host->evidence, setup->places);
-  report.add(found, put_links(host->evidence, found, setup->how));
+  const auto found =
+      evidence::find_dev_char_links(host->evidence, setup->places);
+  report.add(found, action::put_links(host->evidence, found, setup->how));
   report.print();
   return report.all_right() ? kHealthy : kWarning;
 }

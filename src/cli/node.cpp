@@ -23,24 +23,26 @@ double deadline_factor() {
   return text != nullptr ? to_double(text).value_or(1.0) : 1.0;
 }
 
-Result<Host> open_host(const Common& common) {
-  return Host::open({.root = common.root,
-                     .run_dir = common.run_dir,
-                     .driver_root = common.driver_root});
+Result<host::Host> open_host(const Common& common) {
+  return host::Host::open({.root = common.root,
+                           .run_dir = common.run_dir,
+                           .driver_root = common.driver_root});
 }
 
-Look look_at(const Host& host, Millis patience, const probe::OnWait& on_wait) {
-  auto answer = ask_agent(host, {.fresh = true, .patience = patience},
-                          patience + kForTheWay);
+Look look_at(const host::Host& host, Millis patience,
+             const probe::OnWait& on_wait) {
+  auto answer = snapshot::ask_agent(host, {.fresh = true, .patience = patience},
+                                    patience + kForTheWay);
   if (answer) return {std::move(*answer), true};
   // Who may not ask the agent may still read what it wrote.
   if (answer.error().kind == Error::Kind::denied) {
-    if (auto known = read_snapshot(host, kRecent)) {
+    if (auto known = snapshot::read_snapshot(host, kRecent)) {
       return {std::move(*known), true};
     }
   }
-  if (const auto released = released_until(host, wall_now())) {
-    return {unprobed_snapshot(host, in_words(*released), wall_now()), false};
+  if (const auto released = probe::released_until(host, wall_now())) {
+    return {examine::unprobed_snapshot(host, in_words(*released), wall_now()),
+            false};
   }
   // An agent that takes connections and does not answer has used the patience
   // up; its prober's record still tells what it is in.
@@ -50,7 +52,7 @@ Look look_at(const Host& host, Millis patience, const probe::OnWait& on_wait) {
                                          .factor = deadline_factor(),
                                          .only_look = mute},
                                         on_wait);
-  return {to_snapshot(host, survey, wall_now()), false};
+  return {examine::to_snapshot(host, survey, wall_now()), false};
 }
 
 }  // namespace gpuward::cli

@@ -11,7 +11,7 @@
 
 namespace gpuward::cli {
 
-Result<Host> open_host(const Common& common);
+Result<host::Host> open_host(const Common& common);
 
 struct Look {
   Snapshot snapshot;
@@ -19,6 +19,7 @@ struct Look {
 };
 
 // Fresh readings of the node, after at most `patience` and a second.
-Look look_at(const Host& host, Millis patience, const probe::OnWait& on_wait);
+Look look_at(const host::Host& host, Millis patience,
+             const probe::OnWait& on_wait);
 
 }  // namespace gpuward::cli

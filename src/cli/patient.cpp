@@ -14,7 +14,7 @@ namespace {
 using Facts = std::map<std::string, std::string, std::less<>>;
 
 // The node's facts by key; where several sources give one, the last.
-Facts node_facts(const Collection& collection) {
+Facts node_facts(const evidence::Collection& collection) {
   Facts out;
   for (const Evidence& evidence : collection.evidence) {
     if (!evidence.key.empty() && evidence.subject.kind == Subject::Kind::node) {
@@ -53,7 +53,8 @@ std::string gpus_in_words(const Snapshot& snapshot, const Facts& facts) {
 
 }  // namespace
 
-Patient patient_of(const Snapshot& snapshot, const Gathered& gathered) {
+Patient patient_of(const Snapshot& snapshot,
+                   const examine::Gathered& gathered) {
   const Facts facts = node_facts(gathered);
   const std::string driver = driver_of(snapshot, facts);
   const std::string module = fact_or_nothing(facts, fact::kModule);

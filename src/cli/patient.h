@@ -7,6 +7,6 @@
 
 namespace gpuward::cli {
 
-Patient patient_of(const Snapshot& snapshot, const Gathered& gathered);
+Patient patient_of(const Snapshot& snapshot, const examine::Gathered& gathered);
 
 }  // namespace gpuward::cli

@@ -22,7 +22,7 @@ constexpr Millis kLook = 50ms;
 
 // A running agent sees the file within a second and lets its prober go; what
 // belongs to nobody is asked to end. True once the slot is free.
-bool is_let_go(const Host& host, int slot) {
+bool is_let_go(const host::Host& host, int slot) {
   const Boot deadline = BootClock::now() + 2 * kGrace;
   while (BootClock::now() < deadline) {
     const auto holder = probe::holder_of(host, slot);
@@ -37,7 +37,7 @@ bool is_let_go(const Host& host, int slot) {
 }
 
 // What still holds the driver, in words; nothing once it is let go.
-std::optional<std::string> holder_in_words(const Host& host) {
+std::optional<std::string> holder_in_words(const host::Host& host) {
   for (int slot = 1; slot <= probe::kSlots; ++slot) {
     if (is_let_go(host, slot)) continue;
     const auto holder = probe::holder_of(host, slot);
@@ -48,7 +48,7 @@ std::optional<std::string> holder_in_words(const Host& host) {
   return std::nullopt;
 }
 
-int report(const Host& host, const Released& released, bool json) {
+int report(const host::Host& host, const probe::Released& released, bool json) {
   const auto holder = holder_in_words(host);
   if (json) {
     Json out = Json::object();
@@ -79,7 +79,7 @@ int release(const ReleaseOptions& options) {
     return kUnknown;
   }
   if (options.end) {
-    if (const auto ended = end_release(*host); !ended) {
+    if (const auto ended = probe::end_release(*host); !ended) {
       complain(ended.error().text);
       return kUnknown;
     }
@@ -87,8 +87,8 @@ int release(const ReleaseOptions& options) {
                                            : "probing may go on");
     return kHealthy;
   }
-  const Released released{wall_now() + options.duration, ::getpid()};
-  if (const auto written = write_release(*host, released); !written) {
+  const probe::Released released{wall_now() + options.duration, ::getpid()};
+  if (const auto written = probe::write_release(*host, released); !written) {
     complain(written.error().text + " (run as root)");
     return kUnknown;
   }

@@ -24,7 +24,7 @@ namespace {
 using State = Outcome::State;
 
 struct Report {
-  RepairPlan repair;
+  agent::RepairPlan repair;
   std::vector<Outcome> interrupted, outcomes;
   bool applied = false;
 };
@@ -34,7 +34,8 @@ std::string about(const Subject& subject) {
   return words.empty() ? "" : words + ": ";
 }
 
-void print_plan(const Screen& screen, const RepairPlan& repair, bool apply) {
+void print_plan(const Screen& screen, const agent::RepairPlan& repair,
+                bool apply) {
   for (const std::string& text : repair.well) {
     screen.print(printable(text) + "\n");
   }
@@ -141,8 +142,8 @@ int exit_code_of(const Report& report, bool asked_by_name) {
 }
 
 // Whether an earlier repair was cut off; what to do about it, in words.
-std::string interrupted_in_words(const Host& host) {
-  auto ledger = Ledger::open_for_reading(host.state_dir);
+std::string interrupted_in_words(const host::Host& host) {
+  auto ledger = ledger::Ledger::open_for_reading(host.state_dir);
   if (!ledger) return {};
   const auto operations = ledger->unfinished();
   if (!operations || operations->empty()) return {};
@@ -153,35 +154,37 @@ std::string interrupted_in_words(const Host& host) {
 }
 
 // Opens the ledger, which `act` writes; what an earlier run began comes first.
-Result<void> begin_to_act(const Host& host, const Screen& screen, bool json,
-                          Report& report,
-                          const std::function<void(Ledger&, Watcher&)>& act) {
-  if (const auto why = why_not_to_act(host)) {
+Result<void> begin_to_act(
+    const host::Host& host, const Screen& screen, bool json, Report& report,
+    const std::function<void(ledger::Ledger&, action::Watcher&)>& act) {
+  if (const auto why = action::why_not_to_act(host)) {
     return fail(Error::Kind::denied, *why);
   }
-  const std::string boot_id = TRY(boot_id_of(host.self));
-  Ledger ledger = TRY(Ledger::open_for_acting(host.state_dir, boot_id));
-  Watcher watcher;
+  const std::string boot_id = TRY(host::boot_id_of(host.self));
+  ledger::Ledger ledger =
+      TRY(ledger::Ledger::open_for_acting(host.state_dir, boot_id));
+  action::Watcher watcher;
   if (!json) {
     watcher.ended = [&screen](const Outcome& one) {
       print_outcome(screen, one);
     };
   }
-  auto finished = TRY(finish_interrupted(host, ledger, watcher));
+  auto finished = TRY(action::finish_interrupted(host, ledger, watcher));
   std::ranges::move(finished, std::back_inserter(report.interrupted));
   report.applied = true;
   if (act) act(ledger, watcher);
   return {};
 }
 
-Result<void> apply(const Host& host, const Screen& screen, bool json,
+Result<void> apply(const host::Host& host, const Screen& screen, bool json,
                    Report& report) {
   const Plan& plan = report.repair.plan;
   if (plan.steps.empty() && plan.refusals.empty()) return {};
-  return begin_to_act(
-      host, screen, json, report, [&](Ledger& ledger, Watcher& watcher) {
-        report.outcomes = carry_out(host, ledger, plan, watcher);
-      });
+  return begin_to_act(host, screen, json, report,
+                      [&](ledger::Ledger& ledger, action::Watcher& watcher) {
+                        report.outcomes =
+                            action::carry_out(host, ledger, plan, watcher);
+                      });
 }
 
 int nothing_was_done(const Report& report, bool json, const Error& error) {
@@ -190,7 +193,7 @@ int nothing_was_done(const Report& report, bool json, const Error& error) {
   return kWarning;
 }
 
-int show_or_apply(const RepairOptions& options, const Host& host,
+int show_or_apply(const RepairOptions& options, const host::Host& host,
                   Report& report) {
   const Screen screen;
   const bool json = options.common.json;
@@ -234,10 +237,10 @@ int repair(const RepairOptions& options) {
       return nothing_was_done(report, options.common.json, finished.error());
     }
   }
-  auto planned = plan_repair(*host, knowledge->catalogue,
-                             {.targets = options.targets,
-                              .allow_restart = options.restart,
-                              .undo = options.undo});
+  auto planned = agent::plan_repair(*host, knowledge->catalogue,
+                                    {.targets = options.targets,
+                                     .allow_restart = options.restart,
+                                     .undo = options.undo});
   if (!planned) {
     complain(planned.error().text);
     return exit_code_of(planned.error());

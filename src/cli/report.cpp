@@ -171,7 +171,8 @@ Json report_json(const Patient& patient, const Diagnosis& diagnosis) {
   for (const StuckTask& task : patient.other_tasks) tasks.push(to_json(task));
   out.set("other_tasks", std::move(tasks));
   Json containers = Json::array();
-  for (const Container& one : patient.containers) containers.push(to_json(one));
+  for (const Container& one : patient.containers)
+    containers.push(containers::to_json(one));
   out.set("containers", std::move(containers));
   return out;
 }

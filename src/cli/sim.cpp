@@ -10,7 +10,7 @@
 #include "sim/engine/keeper.h"
 #include "sim/engine/runner.h"
 
-namespace gpuward {
+namespace gpuward::cli {
 namespace {
 
 constexpr int kUsage = 64;
@@ -184,4 +184,4 @@ int sim(const SimOptions& options) {
   return sim(options, std::cout, std::cerr);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::cli

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::cli {
 
 struct SimOptions {
   enum class Verb { list, run, start, stop, inject };
@@ -35,4 +35,4 @@ int sim(const SimOptions& options);
 // For --help of `sim inject`: the syntax of FAULT.
 std::string_view sim_inject_help();
 
-}  // namespace gpuward
+}  // namespace gpuward::cli

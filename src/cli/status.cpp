@@ -183,17 +183,18 @@ void print_list(const Screen& screen, const Snapshot& snapshot) {
   }
 }
 
-Snapshot snapshot_of(const Host& host, const StatusOptions& options) {
+Snapshot snapshot_of(const host::Host& host, const StatusOptions& options) {
   // The file of an agent that is gone says nothing of now.
-  if (agent_listens(host)) {
-    if (auto known = read_snapshot(host, kFreshFile)) return std::move(*known);
+  if (snapshot::agent_listens(host)) {
+    if (auto known = snapshot::read_snapshot(host, kFreshFile))
+      return std::move(*known);
   }
   WaitLine line;
   Look look = look_at(host, options.patience,
                       [&line](const Probe& probe, Millis waited) {
                         if (waited > 1s) line.show(waiting_for(probe, waited));
                       });
-  if (!look.from_agent) add_other_tasks(look.snapshot, host);
+  if (!look.from_agent) examine::add_other_tasks(look.snapshot, host);
   return std::move(look.snapshot);
 }
 

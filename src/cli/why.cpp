@@ -23,7 +23,7 @@ struct Question {
 struct Answer {
   Question question;
   std::string machine;
-  Why why;
+  diagnosis::Why why;
 };
 
 std::vector<Question> questions(const DoctorOptions& options) {
@@ -38,13 +38,13 @@ struct Mark {
   Colour colour;
 };
 
-Mark mark_of(Truth truth) {
+Mark mark_of(diagnosis::Truth truth) {
   switch (truth) {
-    case Truth::yes:
+    case diagnosis::Truth::yes:
       return {"✔", Colour::green};
-    case Truth::no:
+    case diagnosis::Truth::no:
       return {"✖", Colour::red};
-    case Truth::unknown:
+    case diagnosis::Truth::unknown:
       return {"?", Colour::yellow};
   }
   return {"?", Colour::yellow};
@@ -104,7 +104,7 @@ std::string text_of(const Evidence& evidence) {
 }
 
 // "probe is stuck (not known)"
-std::string with_missing(const Reason& reason, std::string words) {
+std::string with_missing(const diagnosis::Reason& reason, std::string words) {
   for (const std::string& one : reason.missing) {
     const bool bare = one.ends_with("' is not known");
     words += fmt::format(" ({})", bare ? "not known" : one);
@@ -112,7 +112,8 @@ std::string with_missing(const Reason& reason, std::string words) {
   return words;
 }
 
-void print_reason(const Screen& screen, const Reason& reason, size_t indent) {
+void print_reason(const Screen& screen, const diagnosis::Reason& reason,
+                  size_t indent) {
   const Mark mark = mark_of(reason.truth);
   std::string text = with_missing(reason, reason.words);
   if (!reason.means.empty()) text += ": " + reason.means;
@@ -121,22 +122,23 @@ void print_reason(const Screen& screen, const Reason& reason, size_t indent) {
     print_row(screen, indent + kStep, "", Colour::plain, text_of(one),
               where_of(one));
   }
-  for (const Reason& part : reason.parts) {
+  for (const diagnosis::Reason& part : reason.parts) {
     print_reason(screen, part, indent + kStep);
   }
 }
 
-std::string lacking_in_words(const Reason& rule) {
+std::string lacking_in_words(const diagnosis::Reason& rule) {
   std::string words;
-  for (const Reason* one : lacking(rule)) {
+  for (const diagnosis::Reason* one : diagnosis::lacking(rule)) {
     if (!words.empty()) words += "; ";
     words += with_missing(*one, one->words);
   }
   return words;
 }
 
-std::string name_of_rule(const Why::ForSubjects& subject, size_t index) {
-  const RuleReason& rule = subject.rules[index];
+std::string name_of_rule(const diagnosis::Why::ForSubjects& subject,
+                         size_t index) {
+  const diagnosis::RuleReason& rule = subject.rules[index];
   std::string words =
       fmt::format("rule {} of {} ({}, {})", index + 1, subject.rules.size(),
                   name_of(rule.severity), name_of(rule.confidence));
@@ -144,23 +146,24 @@ std::string name_of_rule(const Why::ForSubjects& subject, size_t index) {
   return words;
 }
 
-void print_rule(const Screen& screen, const Why::ForSubjects& subject,
-                size_t index) {
-  const Reason& when = subject.rules[index].when;
+void print_rule(const Screen& screen,
+                const diagnosis::Why::ForSubjects& subject, size_t index) {
+  const diagnosis::Reason& when = subject.rules[index].when;
   const Mark mark = mark_of(when.truth);
   print_row(screen, kStep, mark.sign, mark.colour,
             printable(name_of_rule(subject, index)));
-  if (when.kind != Reason::Kind::all) {
+  if (when.kind != diagnosis::Reason::Kind::all) {
     return print_reason(screen, when, 2 * kStep);
   }
-  for (const Reason& part : when.parts) {
+  for (const diagnosis::Reason& part : when.parts) {
     print_reason(screen, part, 2 * kStep);
   }
 }
 
 // Where one holds, the others only with what they lack: those before it say
 // why it is not surer, those after it were not asked for.
-void print_rules(const Screen& screen, const Why::ForSubjects& subject) {
+void print_rules(const Screen& screen,
+                 const diagnosis::Why::ForSubjects& subject) {
   if (!subject.held) {
     for (size_t i = 0; i < subject.rules.size(); ++i) {
       print_rule(screen, subject, i);
@@ -169,7 +172,7 @@ void print_rules(const Screen& screen, const Why::ForSubjects& subject) {
   }
   print_rule(screen, subject, *subject.held);
   for (size_t i = 0; i < *subject.held; ++i) {
-    const Reason& when = subject.rules[i].when;
+    const diagnosis::Reason& when = subject.rules[i].when;
     const Mark mark = mark_of(when.truth);
     print_row(
         screen, kStep, mark.sign, mark.colour,
@@ -199,12 +202,12 @@ std::string names_of(const std::vector<Subject>& subjects) {
 }
 
 // Of the rules that do not hold, the one that lacks least.
-size_t nearest_rule(const Why::ForSubjects& subject) {
+size_t nearest_rule(const diagnosis::Why::ForSubjects& subject) {
   if (subject.open) return *subject.open;
   size_t best = 0;
   for (size_t i = 1; i < subject.rules.size(); ++i) {
-    if (lacking(subject.rules[i].when).size() <
-        lacking(subject.rules[best].when).size()) {
+    if (diagnosis::lacking(subject.rules[i].when).size() <
+        diagnosis::lacking(subject.rules[best].when).size()) {
       best = i;
     }
   }
@@ -216,22 +219,23 @@ std::string verdict_in_words(const Answer& answer) {
                                ? answer.why.id
                                : answer.machine + ": " + answer.why.id;
   switch (answer.why.answer) {
-    case Why::Answer::found:
+    case diagnosis::Why::Answer::found:
       return fmt::format("{} was found: {}", name, answer.why.title);
-    case Why::Answer::not_found:
+    case diagnosis::Why::Answer::not_found:
       return fmt::format("{} was not found: {}", name, answer.why.title);
-    case Why::Answer::open:
+    case diagnosis::Why::Answer::open:
       return fmt::format("{} was not found, and could be there: {}", name,
                          answer.why.title);
-    case Why::Answer::not_applicable:
+    case diagnosis::Why::Answer::not_applicable:
       return fmt::format("{} is no check here: {}", name, answer.why.title);
   }
   return name;
 }
 
-Truth truth_of(Why::Answer answer) {
-  if (answer == Why::Answer::found) return Truth::yes;
-  return answer == Why::Answer::open ? Truth::unknown : Truth::no;
+diagnosis::Truth truth_of(diagnosis::Why::Answer answer) {
+  if (answer == diagnosis::Why::Answer::found) return diagnosis::Truth::yes;
+  return answer == diagnosis::Why::Answer::open ? diagnosis::Truth::unknown
+                                                : diagnosis::Truth::no;
 }
 
 void print_answer(const Screen& screen, const Answer& answer) {
@@ -244,15 +248,16 @@ void print_answer(const Screen& screen, const Answer& answer) {
                           "follows",
                           answer.why.explained_by));
   }
-  if (answer.why.answer == Why::Answer::not_applicable && answer.why.applies) {
+  if (answer.why.answer == diagnosis::Why::Answer::not_applicable &&
+      answer.why.applies) {
     print_row(screen, 2, "", Colour::plain, "it is looked for only where:");
     print_reason(screen, *answer.why.applies, kStep);
   }
-  for (const Why::ForSubjects& subject : answer.why.subjects) {
+  for (const diagnosis::Why::ForSubjects& subject : answer.why.subjects) {
     const std::string names = names_of(subject.subjects);
     if (!names.empty()) print_row(screen, 2, "", Colour::plain, names);
-    const bool one_rule =
-        subject.rules.size() == 1 && answer.why.answer != Why::Answer::found;
+    const bool one_rule = subject.rules.size() == 1 &&
+                          answer.why.answer != diagnosis::Why::Answer::found;
     if (!subject.held && !one_rule) {
       const size_t rule = nearest_rule(subject);
       print_row(
@@ -262,12 +267,12 @@ void print_answer(const Screen& screen, const Answer& answer) {
     }
     // Of a fault that was found, others than those that have it in short.
     const bool in_short =
-        answer.why.answer == Why::Answer::found && !subject.held;
+        answer.why.answer == diagnosis::Why::Answer::found && !subject.held;
     if (!in_short) print_rules(screen, subject);
   }
 }
 
-Json to_json(const Reason& reason) {
+Json to_json(const diagnosis::Reason& reason) {
   Json json;
   constexpr std::string_view kKinds[] = {"condition", "all", "any", "not"};
   json.set("kind", kKinds[static_cast<size_t>(reason.kind)]);
@@ -283,12 +288,12 @@ Json to_json(const Reason& reason) {
   for (const std::string& one : reason.missing) missing.push(one);
   if (!reason.missing.empty()) json.set("missing", std::move(missing));
   Json parts = Json::array();
-  for (const Reason& part : reason.parts) parts.push(to_json(part));
+  for (const diagnosis::Reason& part : reason.parts) parts.push(to_json(part));
   if (!reason.parts.empty()) json.set("parts", std::move(parts));
   return json;
 }
 
-Json to_json(const Why::ForSubjects& subject) {
+Json to_json(const diagnosis::Why::ForSubjects& subject) {
   Json json;
   Json subjects = Json::array();
   for (const Subject& one : subject.subjects) {
@@ -298,7 +303,7 @@ Json to_json(const Why::ForSubjects& subject) {
   json.set("found", subject.held.has_value());
   if (subject.held) json.set("rule", static_cast<int64_t>(*subject.held + 1));
   Json rules = Json::array();
-  for (const RuleReason& rule : subject.rules) {
+  for (const diagnosis::RuleReason& rule : subject.rules) {
     Json one;
     one.set("confidence", name_of(rule.confidence));
     one.set("severity", name_of(rule.severity));
@@ -321,7 +326,7 @@ Json to_json(const Answer& answer) {
   }
   if (answer.why.applies) json.set("applies", to_json(*answer.why.applies));
   Json subjects = Json::array();
-  for (const Why::ForSubjects& one : answer.why.subjects) {
+  for (const diagnosis::Why::ForSubjects& one : answer.why.subjects) {
     subjects.push(to_json(one));
   }
   json.set("subjects", std::move(subjects));
@@ -334,8 +339,8 @@ int exit_code_of(const Question& question, const std::vector<Answer>& answers) {
   bool open = false;
   for (const Answer& one : answers) {
     if (one.question.id != question.id) continue;
-    found = found || one.why.answer == Why::Answer::found;
-    open = open || one.why.answer == Why::Answer::open;
+    found = found || one.why.answer == diagnosis::Why::Answer::found;
+    open = open || one.why.answer == diagnosis::Why::Answer::open;
   }
   if (found) return question.why_not ? kWarning : kHealthy;
   if (open) return kUnknown;
@@ -349,21 +354,23 @@ bool asks_why(const DoctorOptions& options) {
 }
 
 Result<void> check_asked(const DoctorOptions& options,
-                         const Catalogue& catalogue) {
-  const State nothing;
+                         const diagnosis::Catalogue& catalogue) {
+  const diagnosis::State nothing;
   for (const Question& one : questions(options)) {
-    TRY(why(catalogue, nothing, {}, one.id));
+    TRY(diagnosis::why(catalogue, nothing, {}, one.id));
   }
   return {};
 }
 
-int answer_why(const DoctorOptions& options, const Catalogue& catalogue,
+int answer_why(const DoctorOptions& options,
+               const diagnosis::Catalogue& catalogue,
                const std::vector<WhyMachine>& machines) {
   std::vector<Answer> answers;
   int code = kHealthy;
   for (const Question& question : questions(options)) {
     for (const WhyMachine& machine : machines) {
-      auto one = why(catalogue, machine.state, machine.gaps, question.id);
+      auto one =
+          diagnosis::why(catalogue, machine.state, machine.gaps, question.id);
       if (!one) {
         complain(one.error().text);
         return kWrongUsage;

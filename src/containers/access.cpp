@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 bool is_list_of_v1(const DeviceProgram& program) { return program.id == 0; }
@@ -94,4 +94,4 @@ bool is_listed_whole(const Container& container) {
   });
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

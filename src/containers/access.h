@@ -6,7 +6,7 @@
 
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // The worst of all nodes: denied before unknown before allowed. Unknown where
 // there are none.
@@ -18,4 +18,4 @@ std::string who_denies(const Container& container);
 // nothing that systemd could be asked to add.
 bool is_listed_whole(const Container& container);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

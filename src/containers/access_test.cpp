@@ -4,7 +4,7 @@
 
 #include "containers/container_json.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 Grant grant_of(const std::string& path, unsigned minor_number) {
@@ -146,4 +146,4 @@ TEST(Container, LongIdsInUnitsAreCut) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

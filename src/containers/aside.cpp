@@ -20,7 +20,7 @@
 
 #include "base/fd.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMostBytes = 64 << 20;
@@ -132,4 +132,4 @@ Result<Json> do_aside(const std::function<Json()>& work, Millis deadline) {
   return Json::parse(*text);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // What `work` returned in a copy of this process that has none of our
 // descriptors: it opens what it reads. Nothing that it changes is changed here.
@@ -18,4 +18,4 @@ namespace gpuward {
 // multiplied. Call it from one thread, in a process without others.
 Result<Json> do_aside(const std::function<Json()>& work, Millis deadline);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

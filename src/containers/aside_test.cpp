@@ -8,7 +8,7 @@
 #include "containers/found_json.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 TEST(Aside, ItsAnswerComesBack) {
@@ -81,4 +81,4 @@ TEST(Aside, EveryFieldOfAContainerComesBack) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

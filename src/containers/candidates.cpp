@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -36,7 +36,8 @@ std::string_view path_of(const Candidate& candidate) {
 
 class Joiner {
  public:
-  Joiner(const Root& root, const TasksByCgroup& tasks, std::vector<Gap>& gaps)
+  Joiner(const host::Root& root, const TasksByCgroup& tasks,
+         std::vector<Gap>& gaps)
       : root_(root), tasks_(tasks), gaps_(gaps) {}
 
   std::vector<Candidate> run() {
@@ -127,7 +128,7 @@ class Joiner {
     out_.push_back(std::move(made));
   }
 
-  const Root& root_;            // the caller's
+  const host::Root& root_;      // the caller's
   const TasksByCgroup& tasks_;  // the caller's
   std::vector<Gap>& gaps_;      // the caller's
   std::map<std::string, Candidate> by_path_;
@@ -137,13 +138,14 @@ class Joiner {
 
 }  // namespace
 
-std::vector<Candidate> find_candidates(const Root& root,
+std::vector<Candidate> find_candidates(const host::Root& root,
                                        const TasksByCgroup& tasks,
                                        std::vector<Gap>& gaps) {
   return Joiner(root, tasks, gaps).run();
 }
 
-Result<FirstProcess> first_process(const Root& root, const Candidate& candidate,
+Result<FirstProcess> first_process(const host::Root& root,
+                                   const Candidate& candidate,
                                    const TasksByCgroup& tasks) {
   if (candidate.state) {
     return FirstProcess{candidate.state->pid, candidate.state->start_time};
@@ -156,7 +158,7 @@ Result<FirstProcess> first_process(const Root& root, const Candidate& candidate,
   }
   std::optional<FirstProcess> oldest;
   for (const int pid : candidate.tasks) {
-    const auto stat = task_stat(root, pid);
+    const auto stat = host::task_stat(root, pid);
     if (!stat) continue;
     if (!oldest || stat->start_time < oldest->start_time ||
         (stat->start_time == oldest->start_time && pid < oldest->pid)) {
@@ -167,4 +169,4 @@ Result<FirstProcess> first_process(const Root& root, const Candidate& candidate,
   return *oldest;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -8,7 +8,7 @@
 #include "containers/cgroups.h"
 #include "containers/runtime_state.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct Candidate {
   std::string id;
@@ -25,7 +25,7 @@ struct Candidate {
 
 // A record of a user's own is believed only about tasks in that user's slice,
 // and never about a container that root's records know.
-std::vector<Candidate> find_candidates(const Root& root,
+std::vector<Candidate> find_candidates(const host::Root& root,
                                        const TasksByCgroup& tasks,
                                        std::vector<Gap>& gaps);
 
@@ -35,7 +35,8 @@ struct FirstProcess {
 };
 // By the runtime's state where that is right, else the oldest task. Error::gone
 // where none is left.
-Result<FirstProcess> first_process(const Root& root, const Candidate& candidate,
+Result<FirstProcess> first_process(const host::Root& root,
+                                   const Candidate& candidate,
                                    const TasksByCgroup& tasks);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

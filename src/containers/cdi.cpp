@@ -6,7 +6,7 @@
 #include "base/yaml.h"
 #include "containers/device_rules.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -55,7 +55,7 @@ Result<Json> parse(const std::string& text, const std::string& path) {
 
 }  // namespace
 
-Cdi Cdi::read(const Root& root, std::vector<Gap>& gaps) {
+Cdi Cdi::read(const host::Root& root, std::vector<Gap>& gaps) {
   Cdi out;
   for (const std::string_view folder : {"/etc/cdi", "/run/cdi"}) {
     const auto names = root.list(folder);
@@ -97,4 +97,4 @@ bool is_nvidia_cdi_name(std::string_view name) {
          name.find('=') != std::string_view::npos;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -9,7 +9,7 @@
 #include "host/root.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct CdiNode {
   std::string path;       // in the container
@@ -28,7 +28,7 @@ class Cdi {
  public:
   // /etc/cdi and /run/cdi, JSON and YAML; the latter folder wins. A file that
   // cannot be used is a gap.
-  static Cdi read(const Root& root, std::vector<Gap>& gaps);
+  static Cdi read(const host::Root& root, std::vector<Gap>& gaps);
   // nullptr where no file has it.
   const CdiDevice* find(std::string_view name) const;
 
@@ -39,4 +39,4 @@ class Cdi {
 // "nvidia.com/gpu=0", and no class of another vendor's.
 bool is_nvidia_cdi_name(std::string_view name);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

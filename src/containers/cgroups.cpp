@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxFile = 64 << 10;
@@ -86,7 +86,7 @@ std::optional<NamedCgroup> read_part(std::string_view part,
 
 }  // namespace
 
-DeviceHierarchy device_hierarchy(const Root& root) {
+DeviceHierarchy device_hierarchy(const host::Root& root) {
   const std::string base = "/sys/fs/cgroup";
   // /proc/PID/cgroup names a v1 hierarchy even where it is mounted nowhere.
   if (root.exists(base + "/cgroup.controllers")) return {true, base, ""};
@@ -118,7 +118,7 @@ TaskCgroups parse_task_cgroups(std::string_view text) {
   return out;
 }
 
-Result<TasksByCgroup> tasks_by_cgroup(const Root& root,
+Result<TasksByCgroup> tasks_by_cgroup(const host::Root& root,
                                       const DeviceHierarchy& hierarchy) {
   TasksByCgroup out;
   for (const std::string& name : TRY(root.list("/proc"))) {
@@ -180,7 +180,7 @@ std::string pod_uid_of(std::string_view path) {
   return {};
 }
 
-bool is_frozen(const Root& root, const DeviceHierarchy& hierarchy,
+bool is_frozen(const host::Root& root, const DeviceHierarchy& hierarchy,
                const std::string& cgroup, int pid) {
   if (!hierarchy.freezer.empty()) {
     const auto text = root.read(fmt::format("/proc/{}/cgroup", pid), kMaxFile);
@@ -199,4 +199,4 @@ bool is_frozen(const Root& root, const DeviceHierarchy& hierarchy,
   return wanted && *wanted == "1";
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

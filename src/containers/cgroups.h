@@ -10,7 +10,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // The hierarchy that governs devices: v1's controller where it is mounted,
 // else v2's device programs (on a hybrid machine either).
@@ -19,7 +19,7 @@ struct DeviceHierarchy {
   std::string folder;   // "/sys/fs/cgroup", "/sys/fs/cgroup/devices"
   std::string freezer;  // v1's, empty where v2 freezes
 };
-DeviceHierarchy device_hierarchy(const Root& root);
+DeviceHierarchy device_hierarchy(const host::Root& root);
 
 // The lines of /proc/PID/cgroup that matter.
 struct TaskCgroups {
@@ -39,7 +39,7 @@ struct TasksByCgroup {
   std::map<int, std::string> cgroup_of;
 };
 // Reads one file for each task. Fails where /proc cannot be listed.
-Result<TasksByCgroup> tasks_by_cgroup(const Root& root,
+Result<TasksByCgroup> tasks_by_cgroup(const host::Root& root,
                                       const DeviceHierarchy& hierarchy);
 
 // A cgroup whose name says that it is a container's, and where its name ends:
@@ -61,7 +61,7 @@ std::string scope_of(std::string_view path);
 // "f0e1…" of "/kubepods/besteffort/podf0e1…/ID" and of systemd's way of it.
 std::string pod_uid_of(std::string_view path);
 
-bool is_frozen(const Root& root, const DeviceHierarchy& hierarchy,
+bool is_frozen(const host::Root& root, const DeviceHierarchy& hierarchy,
                const std::string& cgroup, int pid);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 
 #include "containers/access.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 Json list_of(const std::vector<std::string>& texts) {
@@ -101,4 +101,4 @@ Json to_json(const Container& container) {
   return json;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // Every grant is a node of it; one that was not looked at is unknown.
 Json to_json(const Container& container);
@@ -14,4 +14,4 @@ Json to_json(const Container& container);
 // what is not of the shape; members that nobody knows are passed over.
 Result<Container> container_from_json(const Json& json);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 #include "containers/container_json.h"
 #include "model/json_reader.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 using json_reading::Reader;
@@ -92,4 +92,4 @@ Result<Container> container_from_json(const Json& json) {
   return unless(problem, std::move(out));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // "195" or "*"; the outer nothing is a number that is none.
@@ -90,4 +90,4 @@ bool may_open(std::string_view access) {
   return access.find_first_of("rw") != std::string_view::npos;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct DeviceRule {
   bool allow = false;
@@ -45,4 +45,4 @@ std::string tidy_access(std::string_view access);
 // Opening it is of some use: mknod alone is given to every container.
 bool may_open(std::string_view access);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

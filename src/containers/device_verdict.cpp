@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // Sixteen nodes make some hundred instructions; a list of thousands is run
@@ -249,4 +249,4 @@ std::optional<bool> verdict_of(std::span<const Instruction> program,
   return Machine(program, question).run();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // struct bpf_insn, as the kernel shows a loaded program.
 struct Instruction {
@@ -38,4 +38,4 @@ struct DeviceQuestion {
 std::optional<bool> verdict_of(std::span<const Instruction> program,
                                const DeviceQuestion& question);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -4,7 +4,7 @@
 
 #include "support/device_program.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 using bpf::make;
@@ -95,4 +95,4 @@ TEST(DeviceVerdict, WhatItCannotFollowIsUnknown) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

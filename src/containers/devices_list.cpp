@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "containers/programs.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxList = 512 * 1024;
@@ -30,7 +30,7 @@ bool lets_through(std::string_view entry, const Grant& grant) {
 
 }  // namespace
 
-Result<std::vector<std::string>> read_devices_list(const Host& host,
+Result<std::vector<std::string>> read_devices_list(const host::Host& host,
                                                    const Container& container) {
   if (container.cgroup_v2) {
     return fail(Error::Kind::unsupported, "cgroup v2 has no devices.list");
@@ -65,4 +65,4 @@ std::optional<std::vector<std::string>> lacking_in(
   return lacking;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

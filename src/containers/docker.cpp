@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "containers/device_rules.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxFile = 4 << 20;
@@ -32,7 +32,7 @@ void read_request(const Json& request, DockerRecord& out) {
 
 }  // namespace
 
-std::string docker_data_root(const Root& root) {
+std::string docker_data_root(const host::Root& root) {
   const std::string usual = "/var/lib/docker";
   const auto text = root.read("/etc/docker/daemon.json");
   const auto json = text ? Json::parse(*text) : Result<Json>(Json());
@@ -71,7 +71,8 @@ Result<void> parse_docker_host_config(std::string_view text,
   return {};
 }
 
-Result<DockerRecord> read_docker(const Root& root, const std::string& data_root,
+Result<DockerRecord> read_docker(const host::Root& root,
+                                 const std::string& data_root,
                                  const std::string& id) {
   const std::string folder = data_root + "/containers/" + id;
   DockerRecord out;
@@ -82,4 +83,4 @@ Result<DockerRecord> read_docker(const Root& root, const std::string& data_root,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

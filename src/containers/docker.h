@@ -7,7 +7,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct DockerRecord {
   std::string name, image;
@@ -24,14 +24,15 @@ struct DockerRecord {
 };
 
 // From daemon.json; "/var/lib/docker" where it says nothing else.
-std::string docker_data_root(const Root& root);
+std::string docker_data_root(const host::Root& root);
 
 // Error::not_found where Docker knows no such container.
-Result<DockerRecord> read_docker(const Root& root, const std::string& data_root,
+Result<DockerRecord> read_docker(const host::Root& root,
+                                 const std::string& data_root,
                                  const std::string& id);
 
 // Pure.
 Result<void> parse_docker_config(std::string_view text, DockerRecord& out);
 Result<void> parse_docker_host_config(std::string_view text, DockerRecord& out);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

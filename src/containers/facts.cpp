@@ -8,7 +8,7 @@
 #include "containers/access.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 class Facts {
@@ -166,4 +166,4 @@ std::vector<Evidence> facts_of(const Container& container) {
   return facts.take();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

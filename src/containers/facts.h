@@ -5,9 +5,9 @@
 
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // Source "containers"; the keys container_… of model/facts.h.
 std::vector<Evidence> facts_of(const Container& container);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -17,7 +17,7 @@
 #include "containers/names.h"
 #include "containers/toolkit.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -26,7 +26,7 @@ constexpr size_t kMaxSpec = 8 << 20;
 // One search: what is read once for all containers, and what came of each.
 class Finder {
  public:
-  explicit Finder(const Host& host)
+  explicit Finder(const host::Host& host)
       : root_(host.evidence),
         hierarchy_(device_hierarchy(root_)),
         nodes_(read_host_nodes(host, out_.gaps)),
@@ -274,7 +274,7 @@ class Finder {
     return true;
   }
 
-  const Root& root_;  // the host's
+  const host::Root& root_;  // the host's
   FoundContainers out_;
   DeviceHierarchy hierarchy_;
   HostNodes nodes_;
@@ -293,20 +293,20 @@ class Finder {
 
 }  // namespace
 
-FoundContainers find_containers(const Host& host, Millis deadline) {
+FoundContainers find_containers(const host::Host& host, Millis deadline) {
   const std::string evidence = host.evidence.directory();
   const std::string self = host.self.directory();
   const auto look = [&]() -> Json {
     // The child has no descriptor of ours.
-    auto from = Root::open(evidence);
-    auto own = Root::open(self);
+    auto from = host::Root::open(evidence);
+    auto own = host::Root::open(self);
     if (!from || !own) {
       const Error& why = from ? own.error() : from.error();
       return to_json(
           FoundContainers{{}, {{std::string(kSource), why.text}}, false});
     }
-    const Host again{std::move(*from), std::move(*own), host.run_dir,
-                     host.state_dir,   host.simulated,  host.driver_root};
+    const host::Host again{std::move(*from), std::move(*own), host.run_dir,
+                           host.state_dir,   host.simulated,  host.driver_root};
     return to_json(Finder(again).run());
   };
   const auto found = do_aside(look, deadline);
@@ -318,4 +318,4 @@ FoundContainers find_containers(const Host& host, Millis deadline) {
           false};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -8,7 +8,7 @@
 #include "host/host.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct FoundContainers {
   std::vector<Container> containers;  // by label
@@ -25,6 +25,6 @@ struct FoundContainers {
 // A child looks (aside.h): records lie on disks that may not answer, and users
 // write some of them. Nothing is found, and a gap says why, where it is not
 // back by the deadline.
-FoundContainers find_containers(const Host& host, Millis deadline = 5s);
+FoundContainers find_containers(const host::Host& host, Millis deadline = 5s);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

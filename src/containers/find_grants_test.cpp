@@ -8,7 +8,7 @@
 #include "model/fields.h"
 #include "model/json.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 TEST(FindContainers, WhoWasGivenNothingIsNotListed) {
@@ -279,4 +279,4 @@ TEST(FindContainers, WithoutAnyRecordIsSaid) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

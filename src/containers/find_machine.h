@@ -11,7 +11,7 @@
 #include "containers/find.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 inline std::string id_of(char digit) { return std::string(64, digit); }
 
@@ -126,11 +126,11 @@ class Machine {
   }
 
   FoundContainers find() const {
-    auto evidence = Root::open(tree_.path());
-    auto self = Root::open(tree_.path());
+    auto evidence = host::Root::open(tree_.path());
+    auto self = host::Root::open(tree_.path());
     EXPECT_TRUE(evidence && self);
-    const Host host{std::move(*evidence), std::move(*self), "/run/gpuward",
-                    "/var/lib/gpuward"};
+    const host::Host host{std::move(*evidence), std::move(*self),
+                          "/run/gpuward", "/var/lib/gpuward"};
     return find_containers(host);
   }
   const std::string& path() const { return tree_.path(); }
@@ -156,4 +156,4 @@ inline Container only(const FoundContainers& found) {
   return found.containers.empty() ? Container{} : found.containers[0];
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -12,7 +12,7 @@
 #include "containers/find_machine.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr const char* kBoth = "nvidia0 195:0 rwm;nvidiactl 195:255 rwm;";
@@ -344,15 +344,15 @@ TEST(FindContainers, LabelsAreUnique) {
 
 TEST(FindContainers, AMachineWithoutAnythingHasNone) {
   const TempTree tree;
-  auto evidence = Root::open(tree.path());
-  auto self = Root::open(tree.path());
+  auto evidence = host::Root::open(tree.path());
+  auto self = host::Root::open(tree.path());
   ASSERT_TRUE(evidence && self);
-  const Host host{std::move(*evidence), std::move(*self), "/run/gpuward",
-                  "/var/lib/gpuward"};
+  const host::Host host{std::move(*evidence), std::move(*self), "/run/gpuward",
+                        "/var/lib/gpuward"};
   const auto found = find_containers(host);
   EXPECT_TRUE(found.containers.empty());
   EXPECT_FALSE(found.gaps.empty());
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 
 #include "containers/container_json.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // One list of the fields for both ways; `Way` is Writer or Reader.
@@ -160,4 +160,4 @@ FoundContainers found_containers_of(const Json& json) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,9 +5,9 @@
 #include "base/json.h"
 #include "containers/find.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 Json to_json(const FoundContainers& found);
 FoundContainers found_containers_of(const Json& json);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

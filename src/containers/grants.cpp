@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSpec = "OCI specification";
@@ -277,4 +277,4 @@ bool asks_for_gpus(const OciSpec& spec) {
          visible.what == VisibleDevices::What::all;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

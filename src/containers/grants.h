@@ -12,7 +12,7 @@
 #include "containers/toolkit.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // Each adds to `grants` and `unresolved`; a node that is there stays as it is,
 // so that the record that counts most comes first.
@@ -44,4 +44,4 @@ void grant_by_lxc(const LxcConfig& config, bool cgroup_v2,
 // The specification asks for NVIDIA devices by NVIDIA_VISIBLE_DEVICES.
 bool asks_for_gpus(const OciSpec& spec);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

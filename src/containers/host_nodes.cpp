@@ -12,7 +12,7 @@
 #include "model/fields.h"
 #include "model/json.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -70,7 +70,8 @@ std::optional<DeviceNumber> usual_number(std::string_view path,
   return std::nullopt;
 }
 
-std::optional<DeviceNumber> number_at(const Root& root, const std::string& path,
+std::optional<DeviceNumber> number_at(const host::Root& root,
+                                      const std::string& path,
                                       const Majors& majors) {
   const auto status = root.lstat(path);
   if (!status) return std::nullopt;
@@ -83,7 +84,7 @@ std::optional<DeviceNumber> number_at(const Root& root, const std::string& path,
   return std::nullopt;
 }
 
-std::vector<std::string> nvidia_paths(const Root& root,
+std::vector<std::string> nvidia_paths(const host::Root& root,
                                       std::vector<Gap>& gaps) {
   std::vector<std::string> paths;
   const auto names = root.list("/dev");
@@ -108,14 +109,14 @@ std::vector<std::string> nvidia_paths(const Root& root,
   return paths;
 }
 
-std::vector<KnownGpu> gpus_of_snapshot(const Host& host) {
+std::vector<KnownGpu> gpus_of_snapshot(const host::Host& host) {
   const auto text =
       host.self.read(host.run_dir + "/snapshot.json", kMaxSnapshot);
   if (!text) return {};
   const auto json = Json::parse(*text);
   if (!json) return {};
   const auto snapshot = snapshot_from_json(*json);
-  const auto boot_id = boot_id_of(host.evidence);
+  const auto boot_id = host::boot_id_of(host.evidence);
   // Of another boot, or another machine: minors may have moved.
   if (!snapshot || !boot_id || snapshot->boot_id != *boot_id) return {};
   std::vector<KnownGpu> out;
@@ -222,7 +223,7 @@ bool is_nvidia_path(std::string_view path) {
          path.starts_with(kChannels);
 }
 
-HostNodes read_host_nodes(const Host& host, std::vector<Gap>& gaps) {
+HostNodes read_host_nodes(const host::Host& host, std::vector<Gap>& gaps) {
   const auto text = host.evidence.read("/proc/devices");
   if (!text) gaps.push_back({std::string(kSource), text.error().text});
   Majors majors = parse_majors(text.value_or(""));
@@ -255,4 +256,4 @@ Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name,
   return fail(Error::Kind::malformed, "no name of a GPU");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

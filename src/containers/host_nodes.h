@@ -10,7 +10,7 @@
 #include "host/host.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct HostNode {
   std::string path;
@@ -41,7 +41,7 @@ struct HostNodes {
 // Under /dev, by name: nvidia*, nvidia-caps/*, nvidia-caps-imex-channels/*.
 bool is_nvidia_path(std::string_view path);
 
-HostNodes read_host_nodes(const Host& host, std::vector<Gap>& gaps);
+HostNodes read_host_nodes(const host::Host& host, std::vector<Gap>& gaps);
 
 // The node of the GPU that NVIDIA_VISIBLE_DEVICES or a device plugin names: an
 // index, a UUID, a MIG device's UUID, "MIG-GPU-…/i/j" or "i:j". Only NVML
@@ -56,4 +56,4 @@ struct NamedGpu {
 Result<NamedGpu> find_gpu(const HostNodes& host, std::string_view name,
                           bool may_guess);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

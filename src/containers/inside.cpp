@@ -15,7 +15,7 @@
 #include "containers/inside_run.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 using inside::Answer;
@@ -34,7 +34,7 @@ std::string error_name(int error) {
   return name != nullptr ? name : "error " + std::to_string(error);
 }
 
-bool has_numbers(const Root& root, const std::string& path,
+bool has_numbers(const host::Root& root, const std::string& path,
                  const Grant& grant) {
   const auto status = root.lstat(path);
   return status && S_ISCHR(status->st_mode) &&
@@ -46,7 +46,7 @@ bool has_numbers(const Root& root, const std::string& path,
 // under a name that the host gives to none or another.
 class HostPaths {
  public:
-  explicit HostPaths(const Root& root) : root_(root) {}
+  explicit HostPaths(const host::Root& root) : root_(root) {}
 
   std::optional<std::string> find(const Grant& grant) {
     if (grant.path.starts_with("/dev/") &&
@@ -75,7 +75,7 @@ class HostPaths {
     }
   }
 
-  const Root& root_;
+  const host::Root& root_;
   bool listed_ = false;
   std::vector<std::string> paths_;
 };
@@ -96,7 +96,8 @@ struct Look {
   Assignment assignment;
 };
 
-void add_questions(const Root& root, const Container& container, Look& look) {
+void add_questions(const host::Root& root, const Container& container,
+                   Look& look) {
   HostPaths paths(root);
   const size_t count = std::min(container.grants.size(), inside::kMaxNodes);
   look.host_paths.resize(count);
@@ -111,7 +112,7 @@ void add_questions(const Root& root, const Container& container, Look& look) {
 }
 
 // The pointers hold as long as `look` and `container` stay where they are.
-void prepare(const Root& root, const Container& container, Look& look) {
+void prepare(const host::Root& root, const Container& container, Look& look) {
   const std::string task = fmt::format("/proc/{}", container.pid);
   look.root = root.outside(task + "/root");
   look.mountinfo = root.outside(task + "/mountinfo");
@@ -249,8 +250,8 @@ Ending outcome_of(const Report& report, bool ended, const Look& look,
 
 // A zombie whose other threads live on is still at work; one without is a
 // container whose shim has not come to bury it.
-bool is_running(const Root& root, const Container& container) {
-  const auto stat = task_stat(root, container.pid);
+bool is_running(const host::Root& root, const Container& container) {
+  const auto stat = host::task_stat(root, container.pid);
   return stat && stat->start_time == container.start_time &&
          ((stat->state != 'Z' && stat->state != 'X') || stat->threads > 1);
 }
@@ -263,7 +264,7 @@ std::unexpected<Error> gone(const Container& container) {
 
 // v1's freezer is a hierarchy of its own: joining that of the devices freezes
 // nobody, unless the two are mounted as one.
-bool would_freeze(const Root& root, const Container& container) {
+bool would_freeze(const host::Root& root, const Container& container) {
   if (!container.frozen) return false;
   if (container.cgroup_v2) return true;
   const auto text = root.read(fmt::format("/proc/{}/cgroup", container.pid));
@@ -278,9 +279,9 @@ bool would_freeze(const Root& root, const Container& container) {
 
 }  // namespace
 
-Result<void> look_inside(const Host& host, Container& container,
+Result<void> look_inside(const host::Host& host, Container& container,
                          Millis patience) {
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   if (const auto why = host.why_not_to_probe()) {
     set_all_unknown(container, *why);
     return {};
@@ -312,4 +313,4 @@ Result<void> look_inside(const Host& host, Container& container,
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -10,13 +10,13 @@
 #include "host/host.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // Fills in `nodes`, `library` and `frozen`. Where nothing can be asked (not
 // root, frozen, no more tasks allowed) every node is unknown with the reason.
 // Error::gone where the first process has ended. Takes `patience` and a tenth
 // of a second at most.
-Result<void> look_inside(const Host& host, Container& container,
+Result<void> look_inside(const host::Host& host, Container& container,
                          Millis patience);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -15,7 +15,7 @@
 
 #include "containers/inside_library.h"
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 namespace {
 
 // All that is kept of the caller's; others are opened anew.
@@ -201,4 +201,4 @@ void work(const Assignment& assignment, Report& report) {
   ::_exit(0);
 }
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstddef>
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 
 inline constexpr size_t kMaxNodes = 512;
 
@@ -62,4 +62,4 @@ struct Report {
 
 [[noreturn]] void work(const Assignment& assignment, Report& report);
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

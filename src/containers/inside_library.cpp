@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 namespace {
 
 constexpr std::string_view kFile = "libnvidia-ml.so.";
@@ -184,4 +184,4 @@ Library find_library(int root, const char* mountinfo, Version& version) {
   return better(found, from_folders(root, from_listing, version));
 }
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

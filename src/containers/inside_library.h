@@ -6,7 +6,7 @@
 
 #include "containers/inside_child.h"
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 
 // `root` is an O_PATH descriptor of the container's root.
 Library find_library(int root, const char* mountinfo,
@@ -15,4 +15,4 @@ Library find_library(int root, const char* mountinfo,
 // A directory or node below `root`, links resolved in it and no magic ones.
 int open_in(int root, const char* path, int flags);
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "host/task.h"
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 namespace {
 
 // A killed task that is not stuck is gone in well under a millisecond.
@@ -101,7 +101,7 @@ Result<bool> run(Assignment assignment, SharedReport& report, Millis patience) {
   return false;
 }
 
-int left_behind(const Root& self, const std::string& name) {
+int left_behind(const host::Root& self, const std::string& name) {
   const std::string list = "/proc/" + std::to_string(::getpid()) + "/task/" +
                            std::to_string(::gettid()) + "/children";
   const auto children = self.read(list);
@@ -109,11 +109,11 @@ int left_behind(const Root& self, const std::string& name) {
   for (const std::string_view word : words(*children)) {
     const auto pid = to_number<int>(word);
     if (!pid) continue;
-    const auto stat = task_stat(self, *pid);
+    const auto stat = host::task_stat(self, *pid);
     if (!stat || stat->comm != name) continue;
     if (reap(*pid) == 0) return *pid;
   }
   return 0;
 }
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

@@ -10,7 +10,7 @@
 #include "containers/inside_child.h"
 #include "host/root.h"
 
-namespace gpuward::inside {
+namespace gpuward::containers::inside {
 
 // Memory that this process and its child share.
 class SharedReport {
@@ -34,6 +34,6 @@ Result<bool> run(Assignment assignment, SharedReport& report, Millis patience);
 
 // The task of an earlier run by this thread under that name that has not come
 // back; 0 where there is none. Reaps those that have.
-int left_behind(const Root& self, const std::string& name);
+int left_behind(const host::Root& self, const std::string& name);
 
-}  // namespace gpuward::inside
+}  // namespace gpuward::containers::inside

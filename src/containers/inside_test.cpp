@@ -9,7 +9,7 @@
 #include "support/cgroup_tree.h"
 #include "support/device_program.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 using Now = NodeAccess::Now;
@@ -44,7 +44,7 @@ class InsideTest : public testing::TestWithParam<Version> {
     container.pid =
         cgroups.start_process("/scope", cgroups.tree().path() + "/container");
     ASSERT_GT(container.pid, 0);
-    const auto stat = task_stat(cgroups.host().evidence, container.pid);
+    const auto stat = host::task_stat(cgroups.host().evidence, container.pid);
     ASSERT_TRUE(stat.has_value());
     container.start_time = stat->start_time;
     container.cgroup = cgroups.cgroup("/scope");
@@ -211,8 +211,12 @@ TEST_P(InsideTest, AnotherProcessWithItsNumberIsNotIt) {
 
 TEST_P(InsideTest, ACopiedTreeIsNotAsked) {
   TempTree copy;
-  const Host host{
-      *Root::open(copy.path()), *Root::open("/"), "", "", false, ""};
+  const host::Host host{*host::Root::open(copy.path()),
+                        *host::Root::open("/"),
+                        "",
+                        "",
+                        false,
+                        ""};
   ASSERT_TRUE(look_inside(host, container, 1s).has_value());
   expect_all_unknown("is not this machine");
 }
@@ -313,4 +317,4 @@ TEST_P(InsideV2, WithoutRootItSaysSo) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

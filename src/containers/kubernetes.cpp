@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 std::string text_of(const OciSpec& spec, std::string_view key) {
@@ -188,4 +188,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -10,7 +10,7 @@
 #include "containers/oci_spec.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct PodContainer {
   std::string runtime;  // "containerd", "cri-o"; empty where not Kubernetes'
@@ -43,4 +43,4 @@ Result<void> parse_allocate_response(std::string_view bytes, PluginAnswer& out);
 // Standard alphabet; nothing where it is none.
 std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -14,7 +14,7 @@
 #include "evidence/kubelet_config.h"
 #include "evidence/software.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -27,11 +27,12 @@ struct Machine {
   std::string proc_devices;
 };
 
-Machine machine_of(const Host& host) {
+Machine machine_of(const host::Host& host) {
   Machine machine;
-  const auto version = to_number<int>(systemd_version(host.evidence));
+  const auto version = to_number<int>(evidence::systemd_version(host.evidence));
   machine.systemd = version.value_or(0);  // 0 is "not known" to who judges
-  const KubeletConfig kubelet = read_kubelet_config(ConfigFiles(host.evidence));
+  const evidence::KubeletConfig kubelet =
+      evidence::read_kubelet_config(evidence::ConfigFiles(host.evidence));
   machine.static_cpu_manager = kubelet.cpu_manager.value == "static";
   // Without it an entry "char-nvidia*" names nothing, as it does to systemd.
   machine.proc_devices = host.evidence.read("/proc/devices").value_or("");
@@ -53,7 +54,7 @@ bool is_used(const Grant& grant) {
   return grant.access.find_first_of("rw") != std::string::npos;
 }
 
-Surroundings read_policy(const Host& host, const Machine& machine,
+Surroundings read_policy(const host::Host& host, const Machine& machine,
                          Container& container) {
   Surroundings around{machine.systemd, machine.static_cpu_manager, {}, ""};
   container.policy.reset();
@@ -86,7 +87,7 @@ std::string writer_of(const std::vector<std::string>& lacking,
   return by_systemd ? "systemd" : "unknown";
 }
 
-Result<std::vector<DeviceProgram>> read_filters(const Host& host,
+Result<std::vector<DeviceProgram>> read_filters(const host::Host& host,
                                                 const Container& container,
                                                 const Surroundings& around) {
   if (container.cgroup_v2) return read_device_programs(host, container);
@@ -99,7 +100,7 @@ Result<std::vector<DeviceProgram>> read_filters(const Host& host,
 }
 
 // All but the look from inside. Never fails: what is not known becomes a gap.
-void look_from_outside(const Host& host, const Machine& machine,
+void look_from_outside(const host::Host& host, const Machine& machine,
                        Container& container, std::vector<Gap>& gaps) {
   const Surroundings around = read_policy(host, machine, container);
   container.programs.clear();
@@ -125,7 +126,7 @@ void set_unknown(Container& container, const std::string& why) {
 
 }  // namespace
 
-ContainerLook look_at_containers(const Host& host, Millis patience) {
+ContainerLook look_at_containers(const host::Host& host, Millis patience) {
   FoundContainers found = find_containers(host);
   ContainerLook look{{}, std::move(found.gaps), found.is_whole};
   const Machine machine = machine_of(host);
@@ -148,7 +149,7 @@ ContainerLook look_at_containers(const Host& host, Millis patience) {
   return look;
 }
 
-Result<void> look_again(const Host& host, Container& container,
+Result<void> look_again(const host::Host& host, Container& container,
                         Millis patience) {
   TRY_VOID(look_inside(host, container, patience));
   std::vector<Gap> gaps;
@@ -156,4 +157,4 @@ Result<void> look_again(const Host& host, Container& container,
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -13,7 +13,7 @@
 #include "host/host.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct ContainerLook {
   std::vector<Container> containers;  // by label
@@ -25,11 +25,11 @@ struct ContainerLook {
 
 // Takes some 10 ms and 2 to 5 ms for each container; every look inside is
 // bounded by `patience`, all of them together by four times that.
-ContainerLook look_at_containers(const Host& host, Millis patience = 1s);
+ContainerLook look_at_containers(const host::Host& host, Millis patience = 1s);
 
 // The same for one that is known already: access, programs, policy. Its
 // grants stay. Error::gone where its first process has ended.
-Result<void> look_again(const Host& host, Container& container,
+Result<void> look_again(const host::Host& host, Container& container,
                         Millis patience = 1s);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

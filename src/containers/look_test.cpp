@@ -7,7 +7,7 @@
 #include "support/cgroup_tree.h"
 #include "support/device_program.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 using Now = NodeAccess::Now;
@@ -29,7 +29,7 @@ Container revoked(CgroupTree& cgroups, Version version) {
             "[Scope]\nDeviceAllow=\nDeviceAllow=/dev/char/1:3 rwm\n");
   EXPECT_TRUE(cgroups.make_node("/dev/nvidia0", 195, 0));
   container.pid = cgroups.start_process("/docker-ab.scope");
-  const auto stat = task_stat(cgroups.host().evidence, container.pid);
+  const auto stat = host::task_stat(cgroups.host().evidence, container.pid);
   container.start_time = stat ? stat->start_time : 0;
   container.label = container.name = "tv";
   container.unit = "docker-ab.scope";
@@ -99,10 +99,14 @@ TEST(ContainerLook, AnEndedContainerIsGone) {
 
 TEST(ContainerLook, FindsNothingOnAnEmptyMachine) {
   TempTree tree;
-  const Host host{
-      *Root::open(tree.path()), *Root::open("/"), "", "", false, ""};
+  const host::Host host{*host::Root::open(tree.path()),
+                        *host::Root::open("/"),
+                        "",
+                        "",
+                        false,
+                        ""};
   EXPECT_TRUE(look_at_containers(host).containers.empty());
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

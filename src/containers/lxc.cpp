@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 void read_device_line(std::string_view key, std::string_view value,
@@ -49,7 +49,8 @@ LxcConfig parse_lxc_config(std::string_view text) {
   return out;
 }
 
-Result<LxcConfig> read_lxc_config(const Root& root, const std::string& name) {
+Result<LxcConfig> read_lxc_config(const host::Root& root,
+                                  const std::string& name) {
   Result<LxcConfig> failed = fail(
       Error::Kind::not_found, "no configuration of the LXC container " + name);
   for (const std::string& path :
@@ -71,4 +72,4 @@ Result<LxcConfig> read_lxc_config(const Root& root, const std::string& name) {
   return failed;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

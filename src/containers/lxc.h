@@ -8,7 +8,7 @@
 #include "containers/device_rules.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct LxcConfig {
   std::vector<DeviceRule> rules_v1, rules_v2;
@@ -22,7 +22,8 @@ struct LxcConfig {
 };
 
 // Error::not_found where no folder of LXC, LXD or Incus has it.
-Result<LxcConfig> read_lxc_config(const Root& root, const std::string& name);
+Result<LxcConfig> read_lxc_config(const host::Root& root,
+                                  const std::string& name);
 LxcConfig parse_lxc_config(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

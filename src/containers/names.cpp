@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "containers/kubernetes.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxName = 300;
@@ -105,4 +105,4 @@ void label_all(std::vector<Container>& containers) {
   std::ranges::sort(containers, {}, &Container::label);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // Nobody has more; a file that has is not read to its end.
@@ -144,4 +144,4 @@ Result<OciSpec> parse_oci_spec(std::string_view text) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "containers/device_rules.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct OciSpec {
   struct Device {
@@ -43,4 +43,4 @@ struct OciSpec {
 // Error::malformed where it is no such file at all.
 Result<OciSpec> parse_oci_spec(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

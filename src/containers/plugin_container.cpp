@@ -7,13 +7,13 @@
 #include "containers/names.h"
 #include "containers/runtime_state.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxSpec = 8 << 20;
 
 // What a record of this id says, as JSON: it comes from a child.
-Json look_up(const Root& root, const NamedCgroup& named) {
+Json look_up(const host::Root& root, const NamedCgroup& named) {
   std::vector<Gap> gaps;
   RuntimeRecord place;
   place.id = named.id;
@@ -38,7 +38,8 @@ Json look_up(const Root& root, const NamedCgroup& named) {
   return out;
 }
 
-PluginContainer look_at(const Root& root, const PluginProcess& process,
+PluginContainer look_at(const host::Root& root,
+                        const evidence::PluginProcess& process,
                         Millis deadline) {
   PluginContainer out;
   out.process = process;
@@ -52,7 +53,7 @@ PluginContainer look_at(const Root& root, const PluginProcess& process,
   const auto found = do_aside(
       [&root, &named] {
         // A child has none of our descriptors.
-        const auto own = Root::open(root.directory());
+        const auto own = host::Root::open(root.directory());
         return own ? look_up(*own, *named) : Json::object();
       },
       deadline);
@@ -84,13 +85,14 @@ std::string runtime_socket(std::string_view runtime,
   return "/run/containerd/containerd.sock";
 }
 
-Result<std::vector<PluginContainer>> find_plugin_containers(const Root& root,
-                                                            Millis deadline) {
+Result<std::vector<PluginContainer>> find_plugin_containers(
+    const host::Root& root, Millis deadline) {
   std::vector<PluginContainer> out;
-  for (const PluginProcess& process : TRY(find_device_plugins(root))) {
+  for (const evidence::PluginProcess& process :
+       TRY(evidence::find_device_plugins(root))) {
     out.push_back(look_at(root, process, deadline));
   }
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

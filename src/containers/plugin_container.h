@@ -9,10 +9,10 @@
 #include "base/time.h"
 #include "evidence/device_plugin.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct PluginContainer {
-  PluginProcess process;
+  evidence::PluginProcess process;
   std::string runtime;  // "containerd", "cri-o", "docker"
   std::string id;
   std::string socket;  // of the runtime, where it is one of Kubernetes'
@@ -25,10 +25,10 @@ struct PluginContainer {
 // One for each process of `find_device_plugins`. A child reads the records
 // (aside.h): where it is late, the container is not known.
 Result<std::vector<PluginContainer>> find_plugin_containers(
-    const Root& root, Millis deadline = 5s);
+    const host::Root& root, Millis deadline = 5s);
 
 // Pure: the socket of the runtime whose record lies at `spec_file`.
 std::string runtime_socket(std::string_view runtime,
                            std::string_view spec_file);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,7 +5,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kId =
@@ -23,7 +23,7 @@ class PluginContainers : public ::testing::Test {
     tree_.file("/proc/31207/cgroup", "0::" + path + "\n");
   }
   PluginContainer found() {
-    const auto all = find_plugin_containers(*Root::open(tree_.path()));
+    const auto all = find_plugin_containers(*host::Root::open(tree_.path()));
     EXPECT_TRUE(all && all->size() == 1);
     return all && !all->empty() ? all->front() : PluginContainer{};
   }
@@ -71,4 +71,4 @@ TEST(RuntimeSocket, IsThatOfTheDistribution) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -8,7 +8,7 @@
 #include "containers/unit_file.h"
 #include "host/walk.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // path-lookup.c of systemd 252, for the system's manager: what stands earlier
@@ -42,7 +42,7 @@ std::vector<std::string> drop_in_folders(std::string_view unit) {
   }
 }
 
-Result<bool> add_drop_ins(const Root& root, const std::string& folder,
+Result<bool> add_drop_ins(const host::Root& root, const std::string& folder,
                           DropIns& drop_ins) {
   const auto names = root.list(folder);
   if (!names && names.error().kind == Error::Kind::not_found) return false;
@@ -64,7 +64,7 @@ struct ScopeFiles {
   bool own = false;                // not only those of its kind
 };
 
-Result<ScopeFiles> files_of(const Root& root, const std::string& unit) {
+Result<ScopeFiles> files_of(const host::Root& root, const std::string& unit) {
   ScopeFiles files;
   DropIns drop_ins;
   for (const std::string_view place : kFolders) {
@@ -101,7 +101,7 @@ std::optional<std::string> entry_of(std::string_view value) {
   if (what.starts_with("char-") || what.starts_with("block-")) {
     return std::string(what) + " " + std::string(access);
   }
-  const std::string path = normal_path(what);
+  const std::string path = host::normal_path(what);
   const bool is_node =
       what.starts_with('/') && (path.starts_with("/dev/") ||
                                 path.starts_with("/run/systemd/inaccessible/"));
@@ -133,7 +133,8 @@ bool apply(const std::string& text, ScopePolicy& policy) {
   return says;
 }
 
-Result<std::string> read_unit_file(const Root& root, const std::string& path) {
+Result<std::string> read_unit_file(const host::Root& root,
+                                   const std::string& path) {
   auto text = root.read(path, kMaxFile + 1);
   // A link to /dev/null masks what has the same name elsewhere.
   if (!text && text.error().kind == Error::Kind::unsupported) return "";
@@ -145,7 +146,7 @@ Result<std::string> read_unit_file(const Root& root, const std::string& path) {
 
 }  // namespace
 
-Result<ScopePolicy> read_scope_policy(const Host& host,
+Result<ScopePolicy> read_scope_policy(const host::Host& host,
                                       const std::string& unit) {
   if (!unit.ends_with(kSuffix) || unit.size() > 255 ||
       unit.find('/') != std::string::npos) {
@@ -168,4 +169,4 @@ Result<ScopePolicy> read_scope_policy(const Host& host,
   return policy;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

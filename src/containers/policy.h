@@ -9,10 +9,10 @@
 #include "host/host.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // Error::not_found where no such unit has files of its own.
-Result<ScopePolicy> read_scope_policy(const Host& host,
+Result<ScopePolicy> read_scope_policy(const host::Host& host,
                                       const std::string& unit);
 
 // Whether the policy would let a node through with the read and write access
@@ -22,14 +22,15 @@ Result<ScopePolicy> read_scope_policy(const Host& host,
 // `systemd` is its version, 0 where it is not known: before 240 an entry
 // "/dev/char/195:0" is a path like any other, and does nothing without a link
 // of that name.
-bool allows(const ScopePolicy& policy, const Grant& grant, const Root& root,
-            std::string_view proc_devices, int systemd = 0);
+bool allows(const ScopePolicy& policy, const Grant& grant,
+            const host::Root& root, std::string_view proc_devices,
+            int systemd = 0);
 
 // Entries that name nothing there is, a path without a node or a driver that
 // /proc/devices does not know: systemd takes them and they do nothing.
 std::vector<std::string> entries_of_no_effect(const ScopePolicy& policy,
-                                              const Root& root,
+                                              const host::Root& root,
                                               std::string_view proc_devices,
                                               int systemd = 0);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "containers/policy.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // What systemd adds by itself to `closed`, and to `auto` with a list
@@ -65,7 +65,7 @@ std::string beside(const std::string& path, const std::string& target) {
 }
 
 // Where the node is a link, the node behind it, without opening any.
-std::optional<std::pair<unsigned, unsigned>> node_at(const Root& root,
+std::optional<std::pair<unsigned, unsigned>> node_at(const host::Root& root,
                                                      std::string path) {
   for (int links = 0; links < kMaxLinks; ++links) {
     const auto status = root.lstat(path);
@@ -110,7 +110,7 @@ Target majors_of(std::string_view what, std::string_view proc_devices) {
   return target;
 }
 
-Target target_of(std::string_view what, const Root& root,
+Target target_of(std::string_view what, const host::Root& root,
                  std::string_view proc_devices, int systemd) {
   constexpr std::string_view kMajor = "char-";
   constexpr std::string_view kByNumber = "/dev/char/";
@@ -144,8 +144,9 @@ bool is_static(const Grant& grant) {
 
 }  // namespace
 
-bool allows(const ScopePolicy& policy, const Grant& grant, const Root& root,
-            std::string_view proc_devices, int systemd) {
+bool allows(const ScopePolicy& policy, const Grant& grant,
+            const host::Root& root, std::string_view proc_devices,
+            int systemd) {
   if (policy.policy == "auto" && policy.allow.empty()) return true;
   if (policy.policy != "strict" && is_static(grant)) return true;
   return std::ranges::any_of(policy.allow, [&](const std::string& text) {
@@ -157,7 +158,7 @@ bool allows(const ScopePolicy& policy, const Grant& grant, const Root& root,
 }
 
 std::vector<std::string> entries_of_no_effect(const ScopePolicy& policy,
-                                              const Root& root,
+                                              const host::Root& root,
                                               std::string_view proc_devices,
                                               int systemd) {
   std::vector<std::string> entries;
@@ -174,4 +175,4 @@ std::vector<std::string> entries_of_no_effect(const ScopePolicy& policy,
   return entries;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -8,7 +8,7 @@
 #include "containers/unit_file.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr const char* kUnit = "docker-ab12.scope";
@@ -17,8 +17,13 @@ constexpr std::string_view kDevices =
     "Character devices:\n  1 mem\n195 nvidia\n195 nvidiactl\n"
     "511 nvidia-uvm\n\nBlock devices:\n  8 sd\n195 nvidia-block\n";
 
-Host host_of(const TempTree& tree) {
-  return Host{*Root::open(tree.path()), *Root::open("/"), "", "", false, ""};
+host::Host host_of(const TempTree& tree) {
+  return host::Host{*host::Root::open(tree.path()),
+                    *host::Root::open("/"),
+                    "",
+                    "",
+                    false,
+                    ""};
 }
 
 ScopePolicy policy_of(const TempTree& tree) {
@@ -36,7 +41,8 @@ bool allowed(const TempTree& tree, const std::string& policy,
              std::vector<std::string> entries, const Grant& grant,
              int systemd = 252) {
   const ScopePolicy scope{kUnit, policy, std::move(entries), {}};
-  return allows(scope, grant, *Root::open(tree.path()), kDevices, systemd);
+  return allows(scope, grant, *host::Root::open(tree.path()), kDevices,
+                systemd);
 }
 
 TEST(UnitFile, IsReadAsSystemdReadsIt) {
@@ -124,7 +130,7 @@ TEST(ScopePolicy, UnitsWithoutFilesAndStrangeNamesAreErrors) {
   TempTree tree;
   tree.file("/etc/systemd/system/docker-.scope.d/60-gpu.conf",
             "[Scope]\nDeviceAllow=char-195 rw\n");
-  const Host host = host_of(tree);
+  const host::Host host = host_of(tree);
   EXPECT_EQ(read_scope_policy(host, kUnit).error().kind,
             Error::Kind::not_found);
   EXPECT_EQ(read_scope_policy(host, "../x.scope").error().kind,
@@ -178,7 +184,7 @@ TEST(ScopePolicy, PathsCountOnlyWhereTheirNodeIs) {
                            {entry, "/dev/char/195:0 rw", "char-nvidia* rw",
                             "char-amdgpu rw", "block-* m"},
                            {}};
-  const Root root = *Root::open(tree.path());
+  const host::Root root = *host::Root::open(tree.path());
   const std::vector<std::string> dead = {entry, "char-amdgpu rw"};
   EXPECT_EQ(entries_of_no_effect(policy, root, kDevices), dead);
   if (::mknod((tree.path() + "/dev/nvidia0").c_str(), S_IFCHR | 0666,
@@ -206,4 +212,4 @@ TEST(ScopePolicy, OldSystemdNeedsTheLinkInDevChar) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -14,7 +14,7 @@
 
 #include "containers/device_verdict.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMaxLevels = 64;
@@ -152,7 +152,7 @@ Result<std::vector<DeviceProgram>> read_level_steadily(
 }
 
 // A cgroup of version 2, and not a file of that name in a copied tree.
-Result<Fd> open_cgroup(const Root& root, const std::string& folder) {
+Result<Fd> open_cgroup(const host::Root& root, const std::string& folder) {
   auto fd = root.open_file(folder, O_RDONLY | O_DIRECTORY);
   if (!fd && fd.error().kind == Error::Kind::not_found) {
     return fail(Error::Kind::gone, folder + " is not there any more");
@@ -170,7 +170,7 @@ Result<Fd> open_cgroup(const Root& root, const std::string& folder) {
 }  // namespace
 
 Result<std::vector<DeviceProgram>> read_device_programs(
-    const Host& host, const Container& container) {
+    const host::Host& host, const Container& container) {
   const std::string& folder = container.cgroup_folder;
   if (!container.cgroup_v2 || !folder.ends_with(container.cgroup)) {
     return fail(Error::Kind::unsupported,
@@ -193,4 +193,4 @@ Result<std::vector<DeviceProgram>> read_device_programs(
   return fail(Error::Kind::malformed, folder + " is too deep");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -9,16 +9,16 @@
 #include "host/host.h"
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // The container's own cgroup first, then upwards. Error::denied without CAP_BPF
 // or CAP_SYS_ADMIN; Error::unsupported on v1; Error::gone where the cgroup is
 // not there any more.
 Result<std::vector<DeviceProgram>> read_device_programs(
-    const Host& host, const Container& container);
+    const host::Host& host, const Container& container);
 
 // Entries of devices.list (cgroup v1), such as "c 195:* m".
-Result<std::vector<std::string>> read_devices_list(const Host& host,
+Result<std::vector<std::string>> read_devices_list(const host::Host& host,
                                                    const Container& container);
 
 // Which of the grants such a list lacks, "195:0": pure. One entry must give
@@ -27,4 +27,4 @@ Result<std::vector<std::string>> read_devices_list(const Host& host,
 std::optional<std::vector<std::string>> lacking_in(
     const std::vector<std::string>& list, const std::vector<Grant>& grants);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,7 +5,7 @@
 #include "support/cgroup_tree.h"
 #include "support/device_program.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr int kAll =
@@ -151,4 +151,4 @@ TEST(DevicesList, OneEntryMustGiveAllOfTheAccess) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -12,7 +12,7 @@
 #include "containers/runtime_state.h"
 #include "containers/toolkit.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 const std::string kId(64, 'a');
@@ -377,4 +377,4 @@ TEST(HostNodes, KnowsNvidiasNames) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // In a folder with the sticky bit (/tmp) nobody may rename what is root's.
@@ -23,7 +23,7 @@ bool is_changed_by_others(const struct stat& status) {
   return !is_ours || (by_others && !is_kept);
 }
 
-Result<std::string> true_name(const Root& root, std::string_view path) {
+Result<std::string> true_name(const host::Root& root, std::string_view path) {
   const Fd fd = TRY(root.open_file(path, O_PATH));
   std::array<char, PATH_MAX> target{};
   // path: where our own descriptor leads
@@ -41,7 +41,8 @@ Result<std::string> true_name(const Root& root, std::string_view path) {
 
 }  // namespace
 
-Result<std::string> find_roots_alone(const Root& root, std::string_view path) {
+Result<std::string> find_roots_alone(const host::Root& root,
+                                     std::string_view path) {
   std::string name = TRY(true_name(root, path));
   for (size_t end = name.size(); end != std::string::npos && end > 0;
        end = name.rfind('/', end - 1)) {
@@ -58,4 +59,4 @@ Result<std::string> find_roots_alone(const Root& root, std::string_view path) {
   return name;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -6,11 +6,12 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // The file's true name, links resolved, where neither it nor any folder above
 // it can be changed or exchanged by others than root (or than us).
 // Error::unsupported where it can, Error::not_found where it is not there.
-Result<std::string> find_roots_alone(const Root& root, std::string_view path);
+Result<std::string> find_roots_alone(const host::Root& root,
+                                     std::string_view path);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -13,7 +13,7 @@
 #include "host/task.h"
 #include "host/walk.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kSource = "containers";
@@ -35,14 +35,15 @@ constexpr std::array<std::string_view, 2> kStorages = {
     "/var/lib/containers/storage/overlay-containers",
     "/run/containers/storage/overlay-containers"};
 
-bool is_there(const Root& root, unsigned owner, const std::string& path) {
+bool is_there(const host::Root& root, unsigned owner, const std::string& path) {
   return owner == 0 ? root.exists(path)
                     : read_users_file(root, owner, path, 1).has_value();
 }
 
 class Lister {
  public:
-  Lister(const Root& root, std::vector<Gap>& gaps) : root_(root), gaps_(gaps) {}
+  Lister(const host::Root& root, std::vector<Gap>& gaps)
+      : root_(root), gaps_(gaps) {}
 
   std::vector<RuntimeRecord> run() {
     for (const std::string_view containerd : kContainerds) {
@@ -150,7 +151,7 @@ class Lister {
     }
   }
 
-  const Root& root_;
+  const host::Root& root_;
   std::vector<Gap>& gaps_;
   std::map<std::string, RuntimeRecord> found_;
 };
@@ -171,7 +172,7 @@ Result<RuntimeState> make_state(const Json& pid, const Json& start,
 
 }  // namespace
 
-std::vector<RuntimeRecord> list_runtime_records(const Root& root,
+std::vector<RuntimeRecord> list_runtime_records(const host::Root& root,
                                                 std::vector<Gap>& gaps) {
   return Lister(root, gaps).run();
 }
@@ -197,7 +198,7 @@ Result<RuntimeState> parse_crun_status(std::string_view text) {
                     (*json)["bundle"].as_string(), (*json)["rootfs"]);
 }
 
-Result<RuntimeState> read_running_state(const Root& root,
+Result<RuntimeState> read_running_state(const host::Root& root,
                                         const RuntimeRecord& record) {
   if (record.state_file.empty()) {
     return fail(Error::Kind::not_found, "no state of " + record.id);
@@ -209,13 +210,14 @@ Result<RuntimeState> read_running_state(const Root& root,
   if (!state) {
     return wrap(std::move(state).error(), root.outside(record.state_file));
   }
-  if (!is_same_task(root, state->pid, state->start_time)) {
+  if (!host::is_same_task(root, state->pid, state->start_time)) {
     return fail(Error::Kind::gone, record.id + " has ended");
   }
   return state;
 }
 
-Result<std::string> read_record(const Root& root, const RuntimeRecord& record,
+Result<std::string> read_record(const host::Root& root,
+                                const RuntimeRecord& record,
                                 const std::string& path, size_t limit) {
   if (record.owner == 0) return root.read(path, limit);
   return read_users_file(root, record.owner, path,
@@ -225,13 +227,13 @@ Result<std::string> read_record(const Root& root, const RuntimeRecord& record,
 namespace {
 
 // The bundle of plain runc and crun lies where its user put it.
-Result<std::string> find_in_bundle(const Root& root,
+Result<std::string> find_in_bundle(const host::Root& root,
                                    const RuntimeState& state) {
   if (!state.bundle.starts_with('/')) {
     return fail(Error::Kind::not_found, "no bundle");
   }
   std::string file = TRY(find_roots_alone(root, state.bundle + "/config.json"));
-  const std::string inner = normal_path(state.root_folder);
+  const std::string inner = host::normal_path(state.root_folder);
   // A container whose root is the bundle may write it from inside.
   if (state.root_folder.starts_with('/') &&
       (inner == "/" || file.starts_with(inner + "/"))) {
@@ -245,7 +247,7 @@ Result<std::string> find_in_bundle(const Root& root,
 
 }  // namespace
 
-Result<std::string> find_spec_file(const Root& root,
+Result<std::string> find_spec_file(const host::Root& root,
                                    const RuntimeRecord& record) {
   if (!record.spec_file.empty()) return record.spec_file;
   if (record.owner == 0) {
@@ -272,4 +274,4 @@ Result<std::string> find_spec_file(const Root& root,
   return find_in_bundle(root, *state);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -10,7 +10,7 @@
 #include "host/root.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // One container by the names of files alone; nothing of it is read yet.
 struct RuntimeRecord {
@@ -25,7 +25,7 @@ struct RuntimeRecord {
 };
 
 // Folders that may not be listed are gaps, those that are not there are none.
-std::vector<RuntimeRecord> list_runtime_records(const Root& root,
+std::vector<RuntimeRecord> list_runtime_records(const host::Root& root,
                                                 std::vector<Gap>& gaps);
 
 struct RuntimeState {
@@ -39,16 +39,17 @@ Result<RuntimeState> parse_runc_state(std::string_view text);
 Result<RuntimeState> parse_crun_status(std::string_view text);
 // Error::gone where its first process has ended, or the pid is another's by
 // now: such folders stay behind after a crash.
-Result<RuntimeState> read_running_state(const Root& root,
+Result<RuntimeState> read_running_state(const host::Root& root,
                                         const RuntimeRecord& record);
 
 // One of the record's files. A user's may be anything: users_files.h.
-Result<std::string> read_record(const Root& root, const RuntimeRecord& record,
+Result<std::string> read_record(const host::Root& root,
+                                const RuntimeRecord& record,
                                 const std::string& path, size_t limit);
 // config.json, wherever it is for such a container. Error::not_found where it
 // is nowhere, Error::unsupported where others than root may write it: they may
 // have changed it since the runtime read it.
-Result<std::string> find_spec_file(const Root& root,
+Result<std::string> find_spec_file(const host::Root& root,
                                    const RuntimeRecord& record);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

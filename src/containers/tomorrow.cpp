@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 // From here on a reload leaves the scope's programs alone; an update of the
@@ -187,4 +187,4 @@ void judge_tomorrow(Container& container, const Surroundings& surroundings) {
   container.tomorrow_why = std::move(judgement.why);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -10,7 +10,7 @@
 
 #include "model/container.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct Surroundings {
   int systemd = 0;                  // 252; 0: not known
@@ -24,4 +24,4 @@ struct Surroundings {
 // Fills in `tomorrow` and `tomorrow_why`, a sentence for people.
 void judge_tomorrow(Container& container, const Surroundings& surroundings);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 Container docker(Injection injection) {
@@ -123,4 +123,4 @@ TEST(Tomorrow, AGpuThatNobodyCouldResolveIsNotCalledSafe) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::containers

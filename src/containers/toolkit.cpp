@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/toml.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kConfigFile =
@@ -138,7 +138,7 @@ void add_gpus(LegacyNodes& out, const VisibleDevices& visible,
 
 }  // namespace
 
-Result<ToolkitConfig> read_toolkit_config(const Root& root) {
+Result<ToolkitConfig> read_toolkit_config(const host::Root& root) {
   ToolkitConfig out;
   const auto text = root.read(kConfigFile);
   if (!text && text.error().kind == Error::Kind::not_found) return out;
@@ -193,4 +193,4 @@ LegacyNodes nodes_of_hook(const OciSpec& spec, const ToolkitConfig& config,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -14,7 +14,7 @@
 #include "containers/host_nodes.h"
 #include "containers/oci_spec.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct ToolkitConfig {
   // The toolkit's own defaults, which hold where it has no file.
@@ -26,7 +26,7 @@ struct ToolkitConfig {
   std::string file;
 };
 // Error::malformed and the like where there is a file that cannot be used.
-Result<ToolkitConfig> read_toolkit_config(const Root& root);
+Result<ToolkitConfig> read_toolkit_config(const host::Root& root);
 
 // Which GPUs a container asked the toolkit for.
 struct VisibleDevices {
@@ -57,4 +57,4 @@ struct LegacyNodes {
 LegacyNodes nodes_of_hook(const OciSpec& spec, const ToolkitConfig& config,
                           const HostNodes& host, bool may_guess);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 bool is_comment(std::string_view line) {
@@ -60,4 +60,4 @@ std::vector<UnitSetting> parse_unit_file(std::string_view text) {
   return std::move(parser.settings);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::containers {
 
 struct UnitSetting {
   std::string section;  // "Scope"
@@ -19,4 +19,4 @@ struct UnitSetting {
 // that is no comment; what is no assignment is passed over, as systemd does.
 std::vector<UnitSetting> parse_unit_file(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -15,7 +15,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 namespace {
 
 constexpr std::string_view kPlace = "/run/user";
@@ -37,7 +37,8 @@ Result<Fd> open_below(int folder, const std::string& path, uint64_t flags,
 
 // What the kernel says of an open descriptor, without asking the file system
 // on which it lies: that could be one that never answers.
-Result<std::string> about_fd(const Root& root, int fd, std::string_view what) {
+Result<std::string> about_fd(const host::Root& root, int fd,
+                             std::string_view what) {
   const std::string text =
       TRY(root.read(fmt::format("/proc/self/fdinfo/{}", fd)));
   for (const std::string_view line : split(text, '\n')) {
@@ -50,7 +51,7 @@ Result<std::string> about_fd(const Root& root, int fd, std::string_view what) {
 
 // "…29 1 0:26 / /run/user/1000 rw shared:13 - tmpfs tmpfs rw…": the type is
 // behind the lone minus.
-Result<std::string> type_of_mount(const Root& root, std::string_view id) {
+Result<std::string> type_of_mount(const host::Root& root, std::string_view id) {
   constexpr size_t kMost = 4 << 20;
   const std::string text = TRY(root.read("/proc/self/mountinfo", kMost));
   for (const std::string_view line : split(text, '\n')) {
@@ -80,13 +81,13 @@ std::unexpected<Error> explained(const Error& error, const std::string& shown) {
 }
 
 // The user's run directory itself, if it lies on a file system of the host's.
-Result<Fd> open_place(const Root& root, const std::string& place) {
+Result<Fd> open_place(const host::Root& root, const std::string& place) {
   const Fd parent = TRY(root.open_file(kPlace, O_PATH | O_DIRECTORY));
   auto fd = open_below(parent.get(), place.substr(kPlace.size() + 1),
                        O_PATH | O_DIRECTORY, 0);
   if (!fd) return explained(fd.error(), root.outside(place));
   // Our own procfs, which a copied tree has not.
-  const Root self = TRY(Root::open("/"));
+  const host::Root self = TRY(host::Root::open("/"));
   const std::string mount = TRY(about_fd(self, fd->get(), "mnt_id:"));
   const std::string type = TRY(type_of_mount(self, mount));
   if (std::ranges::find(kOwnFileSystems, type) == kOwnFileSystems.end()) {
@@ -97,8 +98,8 @@ Result<Fd> open_place(const Root& root, const std::string& place) {
   return fd;
 }
 
-Result<Fd> open_users(const Root& root, unsigned uid, std::string_view path,
-                      uint64_t flags) {
+Result<Fd> open_users(const host::Root& root, unsigned uid,
+                      std::string_view path, uint64_t flags) {
   const std::string place = fmt::format("{}/{}", kPlace, uid);
   if (!path.starts_with(place + "/")) {
     return fail(Error::Kind::malformed,
@@ -113,7 +114,7 @@ Result<Fd> open_users(const Root& root, unsigned uid, std::string_view path,
 
 }  // namespace
 
-Result<std::string> read_users_file(const Root& root, unsigned uid,
+Result<std::string> read_users_file(const host::Root& root, unsigned uid,
                                     std::string_view path, size_t limit) {
   const std::string shown = root.outside(path);
   // O_PATH first: opening what is no plain file may have its effects.
@@ -143,7 +144,7 @@ Result<std::string> read_users_file(const Root& root, unsigned uid,
   return text;
 }
 
-Result<std::vector<std::string>> list_users_folder(const Root& root,
+Result<std::vector<std::string>> list_users_folder(const host::Root& root,
                                                    unsigned uid,
                                                    std::string_view path,
                                                    size_t most) {
@@ -163,4 +164,4 @@ Result<std::vector<std::string>> list_users_folder(const Root& root,
   return names;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -10,15 +10,15 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::containers {
 
 // `path` is below /run/user/UID. Error::unsupported for all that is not read.
-Result<std::string> read_users_file(const Root& root, unsigned uid,
+Result<std::string> read_users_file(const host::Root& root, unsigned uid,
                                     std::string_view path, size_t limit);
 // At most `most` names, sorted; which ones of more nobody knows.
-Result<std::vector<std::string>> list_users_folder(const Root& root,
+Result<std::vector<std::string>> list_users_folder(const host::Root& root,
                                                    unsigned uid,
                                                    std::string_view path,
                                                    size_t most);
 
-}  // namespace gpuward
+}  // namespace gpuward::containers

@@ -13,13 +13,13 @@
 #include "matching/pattern_set.h"
 #include "model/finding.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // A kind of line in a log. Captures named gpu, pid, name, key, … become part of
 // the hit; `gpu` also makes the hit be about that GPU.
 struct Signature {
   std::string name;
-  Pattern pattern;
+  matching::Pattern pattern;
   std::string source = "any";  // "kernel", "kubelet", "app": who prints it
   std::string means;           // for `explain`, one sentence
   std::string fault;           // the entry that it stands in, empty if shared
@@ -114,7 +114,7 @@ struct Catalogue {
   std::vector<Fault> faults;
   std::vector<Signature> signatures;
   std::map<std::string, size_t, std::less<>> signature_index;
-  PatternSet patterns{{}};
+  matching::PatternSet patterns{{}};
 
   const Fault* find(std::string_view id) const;
 };
@@ -156,4 +156,4 @@ struct ExtendedCatalogue {
 Result<ExtendedCatalogue> extend_catalogue(
     const std::vector<CatalogueFile>& more, Examples ours = Examples::taken);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

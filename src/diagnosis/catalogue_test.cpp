@@ -6,7 +6,7 @@
 #include "diagnosis/examples.h"
 #include "diagnosis/reach.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 TEST(Catalogue, EveryExampleIsRight) {
@@ -132,4 +132,4 @@ TEST(Catalogue, WithoutExamplesItIsTheSame) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

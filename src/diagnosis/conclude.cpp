@@ -11,7 +11,7 @@
 #include "diagnosis/weigh.h"
 #include "diagnosis/xid_table.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 struct Found {
@@ -265,4 +265,4 @@ Diagnosis conclude(const Catalogue& catalogue, const State& state,
   return diagnosis;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,11 +6,11 @@
 #include "diagnosis/state.h"
 #include "model/finding.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // `gaps`: the sources that failed, what rests on them stays unknown. `now`
 // only bounds times: nothing is "since" the future.
 Diagnosis conclude(const Catalogue& catalogue, const State& state,
                    const std::vector<Gap>& gaps, Wall now);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

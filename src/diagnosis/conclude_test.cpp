@@ -7,7 +7,7 @@
 
 #include "diagnosis/fold.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 struct Case {
@@ -341,4 +341,4 @@ TEST(Fold, KernelStamps) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 using Words = std::string (*)(const Catalogue&, const Condition&);
@@ -163,4 +163,4 @@ std::string in_words(const Catalogue& catalogue, const Condition& condition) {
   return condition.matcher;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

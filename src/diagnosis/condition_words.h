@@ -5,10 +5,10 @@
 
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // "probe is stuck or waiting", "a line xid-79 or fallen-off". Of all, any, not
 // and unless the word alone; their parts have words of their own.
 std::string in_words(const Catalogue& catalogue, const Condition& condition);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -9,7 +9,7 @@
 #include "diagnosis/fold.h"
 #include "diagnosis/weigh.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 State fold_example(const Catalogue& catalogue, const Example& example) {
@@ -100,4 +100,4 @@ std::vector<ExampleResult> run_examples(const Catalogue& catalogue) {
   return results;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,7 +6,7 @@
 
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct ExampleResult {
   enum class Kind { positive, negative, unknown };
@@ -26,4 +26,4 @@ struct ExampleResult {
 
 std::vector<ExampleResult> run_examples(const Catalogue& catalogue);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

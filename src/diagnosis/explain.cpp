@@ -14,7 +14,7 @@
 #include "model/facts.h"
 #include "model/nvml_returns.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 void add_versions(const Fault& fault, Explanation& out) {
@@ -297,4 +297,4 @@ Json to_json(const Explanation& explanation) {
   return json;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

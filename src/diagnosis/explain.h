@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct Explanation {
   // "fault", "xid", "sxid", "nvml-return", "nvml-function", "line", "harmless"
@@ -33,4 +33,4 @@ std::string without_blanks(const Fault& fault, std::string_view text);
 bool is_empty(const Explanation& explanation);
 Json to_json(const Explanation& explanation);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

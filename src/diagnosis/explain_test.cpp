@@ -11,7 +11,7 @@
 #include "diagnosis/xid_table.h"
 #include "model/nvml_returns.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 TEST(Explain, KnowsFaultsXidsReturnsAndLines) {
@@ -75,7 +75,7 @@ TEST(Explain, AHarmlessLineIsNoFaultByItself) {
       const size_t tab = row.find('\t');
       if (row.starts_with('#') || tab == std::string_view::npos) continue;
       const auto good =
-          PatternSet::check({std::string(row.substr(0, tab)), {}});
+          matching::PatternSet::check({std::string(row.substr(0, tab)), {}});
       EXPECT_TRUE(good) << row;
     }
   }
@@ -128,4 +128,4 @@ TEST(NvmlReturns, EveryFaultOfTheTableHasTheShapeOfAnId) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

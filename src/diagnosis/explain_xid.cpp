@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "diagnosis/xid_table.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr std::string_view kSwitchFault = "nvswitch-fault";
@@ -116,4 +116,4 @@ Explanation explain_xid(const Catalogue& catalogue, const XidLine& line) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 void check_fact_key(std::string_view key, int line, Complaints& complaints) {
   const auto keys = fact::all_keys();
@@ -19,4 +19,4 @@ void check_fact_key(std::string_view key, int line, Complaints& complaints) {
                                   : "; src/model/facts.h has their keys"));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

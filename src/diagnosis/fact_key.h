@@ -3,9 +3,9 @@
 
 #include "base/yaml.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // Complains, with the nearest key, where model/facts.h has none called `key`.
 void check_fact_key(std::string_view key, int line, Complaints& complaints);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -8,7 +8,7 @@
 #include "diagnosis/prose.h"
 #include "diagnosis/source_code.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr size_t kSampleBytes = 2048;
@@ -29,7 +29,7 @@ bool is_told_of_others(const Evidence& evidence) {
          (!evidence.when && is_source_code(evidence.text));
 }
 
-std::string capture(const Captures& captures, std::string_view name) {
+std::string capture(const matching::Captures& captures, std::string_view name) {
   for (const auto& [key, value] : captures) {
     if (key == name) return value;
   }
@@ -39,7 +39,7 @@ std::string capture(const Captures& captures, std::string_view name) {
 // A pattern that matches a line, and what it captures there.
 struct Match {
   size_t signature = 0;
-  Captures captures;
+  matching::Captures captures;
 };
 
 std::vector<Match> matches_in(const Catalogue& catalogue,
@@ -60,7 +60,8 @@ std::string address_in(const std::vector<Match>& matches) {
   return {};
 }
 
-std::string subject_of(const Evidence& evidence, const Captures& captures,
+std::string subject_of(const Evidence& evidence,
+                       const matching::Captures& captures,
                        const std::string& address) {
   const std::string gpu = address.empty() ? capture(captures, "gpu") : address;
   if (!gpu.empty()) return gpu_address(gpu);
@@ -209,4 +210,4 @@ void fold(const Catalogue& catalogue, State& state, const Evidence& evidence) {
   known[evidence.subject] = evidence;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -4,7 +4,7 @@
 #include "diagnosis/catalogue.h"
 #include "diagnosis/state.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 void fold(const Catalogue& catalogue, State& state, const Evidence& evidence);
 
@@ -14,4 +14,4 @@ std::string gpu_address(std::string_view text);
 // Seconds since boot from a kernel's stamp in the line: "[434189.944726]".
 std::optional<double> kernel_stamp(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -7,11 +7,11 @@
 #include "diagnosis/xid_table.h"
 #include "matching/pattern_set.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 struct Table {
-  std::vector<Pattern> patterns;
+  std::vector<matching::Pattern> patterns;
   std::vector<std::string_view> meanings;
 };
 
@@ -34,10 +34,10 @@ Table read_table() {
 
 std::optional<std::string_view> find_harmless(std::string_view line) {
   static const Table table = read_table();
-  static const PatternSet set(table.patterns);
+  static const matching::PatternSet set(table.patterns);
   const auto matched = set.match(line);
   if (matched.empty()) return std::nullopt;
   return table.meanings[matched.front()];
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -5,9 +5,9 @@
 #include <optional>
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // What such a line says, in a sentence.
 std::optional<std::string_view> find_harmless(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

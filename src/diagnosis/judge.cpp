@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 std::string join_words(const std::vector<std::string>& parts,
@@ -169,4 +169,4 @@ Judged judge(const Scene& scene, const Condition& condition) {
   return judged;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

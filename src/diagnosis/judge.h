@@ -9,7 +9,7 @@
 #include "diagnosis/catalogue.h"
 #include "diagnosis/state.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 enum class Truth { no, unknown, yes };
 std::string_view name_of(Truth truth);
@@ -22,7 +22,7 @@ struct Judged {
   std::vector<std::string> missing;  // for unknown: what was not to be had
   bool gap = false;                  // unknown because a source failed
   bool support = false;              // something positive speaks for it
-  Captures captures;                 // of the lines that it rests on
+  matching::Captures captures;       // of the lines that it rests on
   std::vector<Judged> parts;
 };
 
@@ -35,7 +35,7 @@ struct Scene {
   // and any GPU will do.
   std::string name;
   // Of the lines that the rule rests on; they fill in titles and texts.
-  Captures captures = {};
+  matching::Captures captures = {};
   // Facts of any container speak too: only to ask whether a fault is a check
   // on this machine at all.
   bool of_anyone = false;
@@ -70,4 +70,4 @@ std::span<const MatcherKind> matchers();
 Condition read_condition(const Yaml& node, Complaints& complaints,
                          const Catalogue& catalogue);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -9,7 +9,7 @@
 #include "diagnosis/load_fault.h"
 #include "diagnosis/xid_pattern.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 struct Document {
@@ -56,7 +56,7 @@ void add_signature(const std::string& name, const Yaml& node,
                    fmt::format("there already is a signature '{}'", name));
     return;
   }
-  const auto good = PatternSet::check(signature.pattern);
+  const auto good = matching::PatternSet::check(signature.pattern);
   if (!good) {
     complaints.add(node.line, good.error().text);
     return;
@@ -222,11 +222,11 @@ Catalogue read_all(const std::vector<Document>& documents, Mistakes& mistakes) {
 }
 
 void compile(Catalogue& catalogue) {
-  std::vector<Pattern> patterns;
+  std::vector<matching::Pattern> patterns;
   for (const Signature& one : catalogue.signatures) {
     patterns.push_back(one.pattern);
   }
-  catalogue.patterns = PatternSet(patterns);
+  catalogue.patterns = matching::PatternSet(patterns);
 }
 
 std::unexpected<Error> report(const Mistakes& mistakes) {
@@ -319,4 +319,4 @@ Result<ExtendedCatalogue> extend_catalogue(
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

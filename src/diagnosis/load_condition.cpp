@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "diagnosis/judge.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 const MatcherKind* find_matcher(const std::string& name, int line,
@@ -92,4 +92,4 @@ Condition read_condition(const Yaml& node, Complaints& complaints,
   return condition;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -5,7 +5,7 @@
 #include "diagnosis/fact_key.h"
 #include "diagnosis/load_fault.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr std::string_view kGives[] = {"certain", "likely", "possible",
@@ -93,4 +93,4 @@ std::vector<Example> read_examples(const Yaml* list, int line,
   return examples;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -8,7 +8,7 @@
 #include "diagnosis/fact_key.h"
 #include "diagnosis/judge.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // The value of `enum` whose name_of() is `word`; complains where there is none.
@@ -238,4 +238,4 @@ Fault read_fault(const Yaml& root, const std::string& file, Examples examples,
   return fault;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -4,7 +4,7 @@
 #include "base/yaml.h"
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // Mistakes go to `complaints`; what comes back is then not to be used.
 Fault read_fault(const Yaml& root, const std::string& file, Examples examples,
@@ -15,4 +15,4 @@ Fault read_fault(const Yaml& root, const std::string& file, Examples examples,
 std::vector<Example> read_examples(const Yaml* list, int line,
                                    Complaints& complaints);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -2,7 +2,7 @@
 
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // An entry that is right; the tests spoil one thing each.
@@ -161,4 +161,4 @@ TEST(Load, SurvivesNonsense) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

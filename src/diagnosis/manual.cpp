@@ -5,7 +5,7 @@
 
 #include "diagnosis/fold.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // A machine has faults of so many kinds at once only together with what follows
@@ -65,4 +65,4 @@ bool rests_on(const std::set<std::string>& manuals, const Finding& finding) {
   return any && is_timeless(finding);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

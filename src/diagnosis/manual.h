@@ -9,7 +9,7 @@
 
 #include "model/finding.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // The files, of those that the findings rest on, that are such texts.
 std::set<std::string> manuals_among(const std::vector<Finding>& findings);
@@ -17,4 +17,4 @@ std::set<std::string> manuals_among(const std::vector<Finding>& findings);
 // Whether nothing but such texts speaks for it.
 bool rests_on(const std::set<std::string>& manuals, const Finding& finding);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

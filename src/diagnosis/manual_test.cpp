@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 Evidence line(std::string file, std::string text) {
@@ -64,4 +64,4 @@ TEST(Manual, OnlyWhatNothingElseSpeaksForRestsOnIt) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

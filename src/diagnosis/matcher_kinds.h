@@ -3,7 +3,7 @@
 
 #include "diagnosis/judge.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // What several kinds need.
 Judged answer(Truth truth, std::string words);
@@ -27,4 +27,4 @@ Judged judge_own_fact(const Scene& scene, const Condition& condition);
 Judged judge_differs(const Scene& scene, const Condition& condition);
 Judged judge_driver(const Scene& scene, const Condition& condition);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

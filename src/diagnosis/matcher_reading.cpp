@@ -4,7 +4,7 @@
 
 #include "diagnosis/fact_key.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -132,4 +132,4 @@ void read_driver(const Yaml& node, Condition& out, Names&,
   out.values.push_back(node.scalar);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -3,7 +3,7 @@
 
 #include "diagnosis/judge.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 void read_names(const Yaml& node, Condition& out,
                 std::vector<std::string>& signatures, Complaints& complaints);
@@ -32,4 +32,4 @@ void read_less(const Yaml& node, Condition& out,
 void read_driver(const Yaml& node, Condition& out,
                  std::vector<std::string>& signatures, Complaints& complaints);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

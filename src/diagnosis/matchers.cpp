@@ -5,7 +5,7 @@
 #include "diagnosis/matcher_kinds.h"
 #include "diagnosis/matcher_reading.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 Judged judge_all(const Scene& scene, const Condition& condition) {
@@ -131,4 +131,4 @@ Judged not_known(std::string what, bool gap, std::string words) {
 
 std::span<const MatcherKind> matchers() { return kMatchers; }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -7,7 +7,7 @@
 #include "diagnosis/matcher_kinds.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // The source that a fact comes from on a live machine.
@@ -194,4 +194,4 @@ Judged judge_driver(const Scene& scene, const Condition& condition) {
   return judged;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -9,7 +9,7 @@
 #include "diagnosis/matcher_kinds.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // Which sources would hold what `hint` prints; a gap in one of them leaves
@@ -378,4 +378,4 @@ Judged judge_other_than(const Scene& scene, const Condition& condition) {
   return judged;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // Release notes and advice.
@@ -155,4 +155,4 @@ bool is_about_faults(std::string_view line) {
          has_any(lower, kSearch);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -5,9 +5,9 @@
 
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // Judged by the line alone; `line` is a log's text, never the kernel's own.
 bool is_about_faults(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -4,7 +4,7 @@
 
 #include "diagnosis/source_code.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 TEST(Prose, SpeaksOfFaultsThatNobodyHas) {
@@ -94,4 +94,4 @@ TEST(SourceCode, IsNotWhatAProgramPrinted) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 enum class Place { live, logs };
@@ -62,4 +62,4 @@ std::string_view in_words(Reach reach) {
   return reach.logs ? "logs" : "";
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,7 +6,7 @@
 
 #include "diagnosis/catalogue.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct Reach {
   bool live = false;
@@ -20,4 +20,4 @@ Reach reach_of(const Catalogue& catalogue, const Fault& fault,
 
 std::string_view in_words(Reach reach);  // "live, logs"
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr auto kNone = std::string_view::npos;
@@ -129,4 +129,4 @@ bool is_source_code(std::string_view line) {
          (is_assignment(one->before) && is_punctuation(one->after));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

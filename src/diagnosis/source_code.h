@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // Judged by the line alone; not for lines that a log has stamped.
 bool is_source_code(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

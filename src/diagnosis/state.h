@@ -11,11 +11,11 @@
 #include "matching/pattern_set.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct Sample {
   Evidence line;
-  Captures captures;
+  matching::Captures captures;
   uint64_t order = 0;            // the how-manieth piece of evidence it was
   std::optional<double> uptime;  // seconds, from a kernel time stamp
 };
@@ -42,4 +42,4 @@ struct State {
   std::map<std::string, int64_t, std::less<>> sources;  // lines by source
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 const BranchRange* branch_of(const std::vector<BranchRange>& ranges,
@@ -70,4 +70,4 @@ std::string fixes_in_words(const std::vector<BranchRange>& ranges) {
   return words;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

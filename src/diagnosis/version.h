@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 using Version = std::vector<int>;
 
@@ -37,4 +37,4 @@ std::string range_in_words(const std::vector<BranchRange>& ranges,
 // "570.172.08 (branch 570), 580.65.06 (branch 580)"
 std::string fixes_in_words(const std::vector<BranchRange>& ranges);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

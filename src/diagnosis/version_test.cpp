@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 Version v(std::string_view text) { return *parse_version(text); }
@@ -53,4 +53,4 @@ TEST(Version, InWords) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

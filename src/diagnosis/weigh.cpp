@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr size_t kMaxEvidence = 12;
@@ -224,4 +224,4 @@ Finding finding_from(const Weighed& weighed, Wall now) {
   return finding;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

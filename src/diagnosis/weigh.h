@@ -4,7 +4,7 @@
 
 #include "diagnosis/judge.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct Weighed {
   const Fault* fault = nullptr;
@@ -23,4 +23,4 @@ std::vector<Weighed> weigh(const Catalogue& catalogue, const Fault& fault,
 
 Finding finding_from(const Weighed& weighed, Wall now);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

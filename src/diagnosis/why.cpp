@@ -11,7 +11,7 @@
 #include "diagnosis/weigh.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr size_t kMaxEvidence = 4;
@@ -243,4 +243,4 @@ std::string_view name_of(Why::Answer answer) {
   return "";
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -6,7 +6,7 @@
 #include "diagnosis/judge.h"
 #include "diagnosis/state.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // One condition. `evidence` is what it holds by, or, where it does not hold,
 // what was there instead: the value of the fact, the line that should not be.
@@ -57,4 +57,4 @@ std::vector<const Reason*> lacking(const Reason& reason);
 
 std::string_view name_of(Why::Answer answer);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

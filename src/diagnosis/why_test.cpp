@@ -7,7 +7,7 @@
 
 #include "diagnosis/fold.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 const Catalogue& catalogue() {
@@ -188,4 +188,4 @@ TEST(Why, EveryConditionHasWords) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

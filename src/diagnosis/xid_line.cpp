@@ -8,7 +8,7 @@
 #include "diagnosis/xid_pattern.h"
 #include "diagnosis/xid_table.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 constexpr std::string_view kRest = R"(,? ?(?P<text>.*))";
@@ -35,11 +35,11 @@ std::vector<Form> forms() {
   };
 }
 
-const PatternSet& patterns() {
-  static const PatternSet set = [] {
-    std::vector<Pattern> all;
+const matching::PatternSet& patterns() {
+  static const matching::PatternSet set = [] {
+    std::vector<matching::Pattern> all;
     for (const Form& form : forms()) all.push_back({form.regex, {}});
-    return PatternSet(all);
+    return matching::PatternSet(all);
   }();
   return set;
 }
@@ -48,12 +48,12 @@ const PatternSet& patterns() {
 class Payload {
  public:
   Payload(const std::string& regex, std::string_view text)
-      : captures_(PatternSet({{regex, {}}}).captures(0, text)) {}
+      : captures_(matching::PatternSet({{regex, {}}}).captures(0, text)) {}
 
   bool matched() const { return !captures_.empty(); }
   std::string operator[](std::string_view name) const {
-    const auto found =
-        std::ranges::find(captures_, name, &Captures::value_type::first);
+    const auto found = std::ranges::find(
+        captures_, name, &matching::Captures::value_type::first);
     return found == captures_.end() ? std::string() : found->second;
   }
   unsigned number(std::string_view name, int base) const {
@@ -61,7 +61,7 @@ class Payload {
   }
 
  private:
-  Captures captures_;
+  matching::Captures captures_;
 };
 
 std::string_view action_in_words(std::string_view action) {
@@ -204,11 +204,11 @@ void decode_switch(const XidLine& line, std::vector<std::string>& out) {
 std::optional<XidLine> find_xid_line(std::string_view line) {
   const auto all = forms();
   for (size_t i = 0; i < all.size(); ++i) {
-    const Captures captures = patterns().captures(i, line);
+    const matching::Captures captures = patterns().captures(i, line);
     if (captures.empty()) continue;
     const auto word = [&](std::string_view name) {
-      const auto found =
-          std::ranges::find(captures, name, &Captures::value_type::first);
+      const auto found = std::ranges::find(
+          captures, name, &matching::Captures::value_type::first);
       return found == captures.end() ? std::string() : found->second;
     };
     XidLine found;
@@ -243,4 +243,4 @@ std::vector<std::string> decode_xid(const XidLine& line) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

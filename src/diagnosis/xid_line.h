@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct XidLine {
   bool of_switch = false;  // an SXid
@@ -26,4 +26,4 @@ std::optional<XidLine> find_xid_line(std::string_view line);
 // that is asked for; none where there is nothing to decode.
 std::vector<std::string> decode_xid(const XidLine& line);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

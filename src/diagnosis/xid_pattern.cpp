@@ -1,6 +1,6 @@
 #include "diagnosis/xid_pattern.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 // What monitors of Kubernetes clusters write before an Xid's number, each
@@ -26,11 +26,11 @@ constexpr const char* kMonitors =
 
 }  // namespace
 
-Pattern xid_pattern(const std::vector<std::string>& numbers,
-                    std::string_view says) {
+matching::Pattern xid_pattern(const std::vector<std::string>& numbers,
+                              std::string_view says) {
   std::string any;
   for (const std::string& one : numbers) any += (any.empty() ? "" : "|") + one;
-  Pattern pattern;
+  matching::Pattern pattern;
   pattern.regex =
       R"((?:\bXid \((?:PCI:)?(?:\.{3}|(?P<gpu>(?:[0-9a-fA-F]{4,8}:)?)"
       R"([0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?))(?: GPU-I:(?P<instance>\d+))?)"
@@ -49,4 +49,4 @@ Pattern xid_pattern(const std::vector<std::string>& numbers,
   return pattern;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -8,7 +8,7 @@
 
 #include "matching/pattern_set.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 // Lines of any of the Xids `numbers` ("79"; empty: all), whose text after the
 // number matches `says` too, where that is not empty. Captures: gpu, instance
@@ -23,7 +23,7 @@ namespace gpuward {
 //   … True  …  XidError  Xid 79 on GPU …             (a condition of a node)
 //   "isFatal":true,"message":"… (XID 79) …"          (monitors, in JSON)
 //   Detected XID 79 for GPU 0                        (DCGM)
-Pattern xid_pattern(const std::vector<std::string>& numbers,
-                    std::string_view says);
+matching::Pattern xid_pattern(const std::vector<std::string>& numbers,
+                              std::string_view says);
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

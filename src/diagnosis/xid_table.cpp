@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 std::string_view file_called(std::string_view name) {
@@ -88,4 +88,4 @@ const Nvlink5Row* find_nvlink5(int xid, std::string_view unit, unsigned status,
   return found == table.end() ? nullptr : &*found;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -8,7 +8,7 @@
 
 #include "base/embedded.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 
 struct XidRow {
   int code = 0;
@@ -44,4 +44,4 @@ const Nvlink5Row* find_nvlink5(int xid, std::string_view unit, unsigned status,
 // The files of knowledge/, compiled into the program.
 std::span<const EmbeddedFile> knowledge_files();
 
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -11,7 +11,7 @@
 #include "diagnosis/xid_line.h"
 #include "diagnosis/xid_table.h"
 
-namespace gpuward {
+namespace gpuward::diagnosis {
 namespace {
 
 const Catalogue& catalogue() {
@@ -260,4 +260,4 @@ TEST(Xid, TheRootStandsBeforeTheLoudest) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::diagnosis

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "boot";
@@ -24,7 +24,7 @@ void add_text(Collected& out, std::string_view key, std::string_view what,
 
 }  // namespace
 
-Result<double> uptime_seconds(const Root& root) {
+Result<double> uptime_seconds(const host::Root& root) {
   const std::string text = TRY(root.read("/proc/uptime", 4096));
   const auto fields = words(text);
   const auto seconds = fields.empty() ? std::nullopt : to_double(fields[0]);
@@ -34,7 +34,7 @@ Result<double> uptime_seconds(const Root& root) {
   return *seconds;
 }
 
-Result<std::string> hostname(const Root& root) {
+Result<std::string> hostname(const host::Root& root) {
   auto name = root.read_word("/proc/sys/kernel/hostname");
   return name ? name : root.read_word("/etc/hostname");
 }
@@ -50,15 +50,15 @@ std::string pretty_name(std::string_view os_release) {
   return {};
 }
 
-std::optional<Wall> boot_time(const Root& root) {
+std::optional<Wall> boot_time(const host::Root& root) {
   const auto seconds = uptime_seconds(root);
   if (!seconds) return std::nullopt;
   return wall_now() - to_millis(*seconds);
 }
 
-Collected collect_boot(const Host& host) {
+Collected collect_boot(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   if (const auto seconds = uptime_seconds(root)) {
     out.evidence.push_back(
         node_fact(kSource, fact::kUptimeDays, *seconds / 86400,
@@ -75,4 +75,4 @@ Collected collect_boot(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -3,19 +3,19 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
-Collected collect_boot(const Host& host);
+Collected collect_boot(const host::Host& host);
 
 // When the machine under `root` was booted; nothing where /proc/uptime is not
 // to be read.
-std::optional<Wall> boot_time(const Root& root);
+std::optional<Wall> boot_time(const host::Root& root);
 
 // Seconds since that boot, from /proc/uptime.
-Result<double> uptime_seconds(const Root& root);
-Result<std::string> hostname(const Root& root);
+Result<double> uptime_seconds(const host::Root& root);
+Result<std::string> hostname(const host::Root& root);
 
 // PRETTY_NAME of os-release, unquoted; empty if there is none.
 std::string pretty_name(std::string_view os_release);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 template <typename Item>
@@ -13,7 +13,7 @@ void append(std::vector<Item>& to, std::vector<Item>& from) {
 
 }  // namespace
 
-Collection collect_all(const Host& host) {
+Collection collect_all(const host::Host& host) {
   Collection out;
   for (const Source& source : sources()) {
     const Boot started = BootClock::now();
@@ -26,4 +26,4 @@ Collection collect_all(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

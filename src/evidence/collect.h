@@ -6,7 +6,7 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct SourceTime {
   std::string_view source;
@@ -22,6 +22,6 @@ struct Collection {
 
 // Blocks for as long as the files take to read, usually some 10 ms; never on
 // the driver.
-Collection collect_all(const Host& host);
+Collection collect_all(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

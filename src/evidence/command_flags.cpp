@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 std::vector<std::string> flag_values(std::string_view command,
                                      std::string_view name) {
@@ -30,4 +30,4 @@ std::vector<std::string> flag_values(std::string_view command,
   return values;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

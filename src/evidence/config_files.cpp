@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr size_t kMaxFile = 1 << 20;
@@ -61,4 +61,4 @@ std::vector<std::string> ConfigFiles::matching(
   return paths;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

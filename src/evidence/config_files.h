@@ -10,12 +10,12 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 class ConfigFiles {
  public:
   // `root` must outlive it.
-  explicit ConfigFiles(const Root& root) : root_(root) {}
+  explicit ConfigFiles(const host::Root& root) : root_(root) {}
 
   void put(const std::string& path, std::string text);
 
@@ -28,11 +28,11 @@ class ConfigFiles {
   // patterns in a folder's name match nothing.
   std::vector<std::string> matching(const std::string& pattern) const;
 
-  const Root& root() const { return root_; }
+  const host::Root& root() const { return root_; }
 
  private:
-  const Root& root_;
+  const host::Root& root_;
   std::map<std::string, std::string> instead_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -12,7 +12,7 @@
 #include "evidence/runtime_config.h"
 #include "evidence/unit_files.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr size_t kMaxFiles = 100;
@@ -47,7 +47,7 @@ std::vector<std::string> imports_of(const ConfigFiles& files,
 }
 
 // What --config of its unit says, else the usual place.
-std::string main_file(const Root& root) {
+std::string main_file(const host::Root& root) {
   std::string out(kContainerdConfig);
   const UnitFiles unit = read_unit(root, "containerd.service");
   for (const std::string& command : exec_starts(unit.texts)) {
@@ -170,7 +170,7 @@ CgroupDriver settle(const std::string& name, Candidate candidate) {
 }  // namespace
 
 std::vector<CgroupDriver> read_containerd_drivers(const ConfigFiles& files) {
-  const Root& root = files.root();
+  const host::Root& root = files.root();
   const bool installed = root.exists("/usr/bin/containerd") ||
                          root.exists("/usr/local/bin/containerd") ||
                          !read_unit(root, "containerd.service").texts.empty();
@@ -194,4 +194,4 @@ std::vector<CgroupDriver> read_containerd_drivers(const ConfigFiles& files) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

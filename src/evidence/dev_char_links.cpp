@@ -9,7 +9,7 @@
 #include "host/walk.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "dev-char-links";
@@ -30,7 +30,7 @@ struct End {
 
 // Root::lstat resolves folders; the last part is followed here, since a device
 // node cannot be asked for with its links followed.
-End follow(const Root& root, std::string path) {
+End follow(const host::Root& root, std::string path) {
   constexpr int kMostSteps = 8;
   for (int count = 0; count < kMostSteps; ++count) {
     const auto status = root.lstat(path);
@@ -60,10 +60,10 @@ std::string_view below_dev(std::string_view path) {
 }
 
 // Why the link is stale; empty where it is not, or where nobody can tell.
-std::string why_stale(const Root& root, const std::string& path,
+std::string why_stale(const host::Root& root, const std::string& path,
                       const DeviceNumbers& numbers, const Majors& majors) {
   const End end = follow(root, path);
-  const std::string target = normal_path(end.path);
+  const std::string target = host::normal_path(end.path);
   const std::string_view name = below_dev(target);
   if (name.empty()) return {};
   if (end.status) {
@@ -78,7 +78,8 @@ std::string why_stale(const Root& root, const std::string& path,
   return fmt::format("{} is to have {}", target, in_words(*right));
 }
 
-void add_stale(DevCharLinks& out, const Root& root, const std::string& folder) {
+void add_stale(DevCharLinks& out, const host::Root& root,
+               const std::string& folder) {
   const auto names = root.list(folder);
   if (!names) {
     if (names.error().kind != Error::Kind::not_found) {
@@ -155,7 +156,7 @@ Evidence fact_of(const DevCharLinks& found) {
 
 }  // namespace
 
-DeviceLink::State state_of_link(const Root& root, const std::string& path,
+DeviceLink::State state_of_link(const host::Root& root, const std::string& path,
                                 const NvidiaNode& node) {
   using State = DeviceLink::State;
   const auto status = root.lstat(path);
@@ -168,11 +169,12 @@ DeviceLink::State state_of_link(const Root& root, const std::string& path,
   const End end = follow(root, path);
   if (end.status && is_device(*end.status, node.numbers)) return State::present;
   const bool by_name = !node.exists || node.stand_in;
-  const bool is_right = by_name && normal_path(end.path) == node.path;
+  const bool is_right = by_name && host::normal_path(end.path) == node.path;
   return is_right ? State::present : State::wrong;
 }
 
-DevCharLinks find_dev_char_links(const Root& root, const LinkPlaces& places) {
+DevCharLinks find_dev_char_links(const host::Root& root,
+                                 const LinkPlaces& places) {
   auto found = find_nvidia_nodes(root, places.driver_root, places.which);
   DevCharLinks out;
   out.problems = std::move(found.problems);
@@ -190,7 +192,7 @@ DevCharLinks find_dev_char_links(const Root& root, const LinkPlaces& places) {
   return out;
 }
 
-Collected collect_dev_char_links(const Host& host) {
+Collected collect_dev_char_links(const host::Host& host) {
   Collected out;
   const DevCharLinks found =
       find_dev_char_links(host.evidence, {.driver_root = host.driver_root});
@@ -201,4 +203,4 @@ Collected collect_dev_char_links(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -11,7 +11,7 @@
 #include "evidence/nvidia_nodes.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 inline constexpr std::string_view kDevChar = "/dev/char";
 
@@ -48,14 +48,15 @@ struct LinkPlaces {
   std::string folder{kDevChar};
   Which which = Which::existing;
 };
-DevCharLinks find_dev_char_links(const Root& root, const LinkPlaces& places);
+DevCharLinks find_dev_char_links(const host::Root& root,
+                                 const LinkPlaces& places);
 
 // Whether the link at `path` leads to the node with these numbers, read anew.
 // A node that is to come, or that a plain file stands in for, is told by name.
-DeviceLink::State state_of_link(const Root& root, const std::string& path,
+DeviceLink::State state_of_link(const host::Root& root, const std::string& path,
                                 const NvidiaNode& node);
 
 // The fact dev_char_links; none where there are no nodes.
-Collected collect_dev_char_links(const Host& host);
+Collected collect_dev_char_links(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

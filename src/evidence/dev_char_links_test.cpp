@@ -8,7 +8,7 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 using State = DeviceLink::State;
@@ -32,7 +32,7 @@ class DevCharLinksTest : public testing::Test {
     return ::mknod((tree_.path() + path).c_str(), S_IFCHR | 0666,
                    makedev(first, second)) == 0;
   }
-  Root root() const { return *Root::open(tree_.path()); }
+  host::Root root() const { return *host::Root::open(tree_.path()); }
   DevCharLinks find(const LinkPlaces& places = {}) const {
     return find_dev_char_links(root(), places);
   }
@@ -51,7 +51,8 @@ class DevCharLinksTest : public testing::Test {
     return out;
   }
   std::string fact() const {
-    const auto host = Host::open({.root = tree_.path(), .run_dir = "/none"});
+    const auto host =
+        host::Host::open({.root = tree_.path(), .run_dir = "/none"});
     const Collected got = collect_dev_char_links(*host);
     return got.evidence.empty() ? "-" : to_text(got.evidence[0].value);
   }
@@ -178,7 +179,7 @@ TEST_F(DevCharLinksTest, BelowADriversRootAndInAnotherFolder) {
 TEST(DevCharLinks, NoNodesNoFactAndPlainFilesCountByName) {
   TempTree tree;
   tree.directory("/dev").file("/proc/devices", kDevices);
-  const auto host = Host::open({.root = tree.path(), .run_dir = "/none"});
+  const auto host = host::Host::open({.root = tree.path(), .run_dir = "/none"});
   EXPECT_TRUE(collect_dev_char_links(*host).evidence.empty());
   EXPECT_TRUE(collect_dev_char_links(*host).gaps.empty());
   tree.file("/dev/nvidia-uvm", "").link("/dev/char/510:0", "../nvidia-uvm");
@@ -187,4 +188,4 @@ TEST(DevCharLinks, NoNodesNoFactAndPlainFilesCountByName) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -13,7 +13,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "device-plugin";
@@ -27,7 +27,7 @@ struct Waiting {
   std::string switches;
 };
 
-std::vector<Waiting> threads_in_d(const Root& root, int pid) {
+std::vector<Waiting> threads_in_d(const host::Root& root, int pid) {
   std::vector<Waiting> out;
   for (const int tid : threads_of(root, pid)) {
     const TaskFolder folder{pid, tid};
@@ -39,7 +39,7 @@ std::vector<Waiting> threads_in_d(const Root& root, int pid) {
   return out;
 }
 
-void look_for_stuck(const Root& root, PluginProcess& plugin) {
+void look_for_stuck(const host::Root& root, PluginProcess& plugin) {
   const auto waiting = threads_in_d(root, plugin.pid);
   if (waiting.empty()) return;
   const timespec pause{0, kSecondLook.count() * 1'000'000};
@@ -57,7 +57,7 @@ void look_for_stuck(const Root& root, PluginProcess& plugin) {
   }
 }
 
-std::string cgroup_of(const Root& root, int pid) {
+std::string cgroup_of(const host::Root& root, int pid) {
   const auto text =
       root.read(fmt::format("/proc/{}/cgroup", pid), size_t{16} << 10);
   if (!text) return {};
@@ -73,7 +73,8 @@ std::string cgroup_of(const Root& root, int pid) {
   return std::string(longest);
 }
 
-PluginProcess look_at(const Root& root, int pid, const TaskStat& stat) {
+PluginProcess look_at(const host::Root& root, int pid,
+                      const host::TaskStat& stat) {
   PluginProcess out;
   out.pid = pid;
   out.start_time = stat.start_time;
@@ -106,19 +107,19 @@ std::string_view name_of(PluginProcess::State state) {
 
 }  // namespace
 
-Result<std::vector<PluginProcess>> find_device_plugins(const Root& root) {
+Result<std::vector<PluginProcess>> find_device_plugins(const host::Root& root) {
   std::vector<PluginProcess> out;
   for (const std::string& name : TRY(root.list("/proc"))) {
     const auto pid = to_number<int>(name);
     if (!pid) continue;
-    const auto stat = task_stat(root, *pid);
+    const auto stat = host::task_stat(root, *pid);
     if (!stat || !stat->comm.starts_with(kComm) || stat->state == 'Z') continue;
     out.push_back(look_at(root, *pid, *stat));
   }
   return out;
 }
 
-std::string unit_of_task(const Root& root, int pid) {
+std::string unit_of_task(const host::Root& root, int pid) {
   std::string unit;
   const std::string cgroup = cgroup_of(root, pid);
   for (const std::string_view part : split(cgroup, '/')) {
@@ -127,13 +128,13 @@ std::string unit_of_task(const Root& root, int pid) {
   return unit;
 }
 
-int find_task_named(const Root& root, std::string_view comm) {
+int find_task_named(const host::Root& root, std::string_view comm) {
   const auto names = root.list("/proc");
   if (!names) return 0;
   for (const std::string& name : *names) {
     const auto pid = to_number<int>(name);
     if (!pid) continue;
-    const auto stat = task_stat(root, *pid);
+    const auto stat = host::task_stat(root, *pid);
     if (stat && stat->comm == comm && stat->state != 'Z') return *pid;
   }
   return 0;
@@ -156,9 +157,9 @@ std::string in_words(const PluginProcess& plugin) {
          "whether it answers";
 }
 
-Collected collect_device_plugin(const Host& host) {
+Collected collect_device_plugin(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const auto found = find_device_plugins(root);
   if (!found) {
     out.gaps.push_back(gap_of(kSource, found.error()));
@@ -178,4 +179,4 @@ Collected collect_device_plugin(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct PluginProcess {
   enum class State { running, stopped, stuck };
@@ -27,18 +27,18 @@ struct PluginProcess {
 
 // A thread counts as stuck when it is in state D in the driver and has not
 // moved 20 ms later. Error where /proc cannot be listed.
-Result<std::vector<PluginProcess>> find_device_plugins(const Root& root);
+Result<std::vector<PluginProcess>> find_device_plugins(const host::Root& root);
 
 // The service in whose cgroup a task lies: "kubelet.service"; empty for none.
-std::string unit_of_task(const Root& root, int pid);
+std::string unit_of_task(const host::Root& root, int pid);
 // The first task of that name; 0 where there is none.
-int find_task_named(const Root& root, std::string_view comm);
+int find_task_named(const host::Root& root, std::string_view comm);
 
 // "device plugin nvidia-device-p (pid 31207, up 39 min): …"
 std::string in_words(const PluginProcess& plugin);
 
 // Fact device_plugin_task: the worst of them; "absent" only where a kubelet
 // has a folder.
-Collected collect_device_plugin(const Host& host);
+Collected collect_device_plugin(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

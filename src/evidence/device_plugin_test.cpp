@@ -12,13 +12,18 @@
 #include "model/fields.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 class Machine : public ::testing::Test {
  protected:
-  Host host() const {
-    return {*Root::open(tree_.path()), *Root::open("/"), "", "", false, ""};
+  host::Host host() const {
+    return {*host::Root::open(tree_.path()),
+            *host::Root::open("/"),
+            "",
+            "",
+            false,
+            ""};
   }
   void task(int pid, std::string_view comm, char state,
             std::string_view stack = "") {
@@ -215,4 +220,4 @@ TEST_F(Registered, AFileThatIsNoCheckpointIsAGap) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 #include "evidence/module_file.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "driver";
@@ -15,7 +15,7 @@ constexpr size_t kMaxModulesDep = 8 << 20;
 
 // Whether nvidia is loaded: /proc/modules is the kernel's own list; a kernel
 // built without it, and some trees, still have /sys/module.
-Result<bool> is_loaded(const Root& root,
+Result<bool> is_loaded(const host::Root& root,
                        const Result<std::string>& proc_modules) {
   if (root.exists("/sys/module/nvidia")) return true;
   if (proc_modules) return find_nvidia_module(*proc_modules).has_value();
@@ -26,7 +26,7 @@ Result<bool> is_loaded(const Root& root,
   return std::unexpected(proc_modules.error());
 }
 
-void add_loaded(Collected& out, const Root& root) {
+void add_loaded(Collected& out, const host::Root& root) {
   const auto modules = root.read("/proc/modules");
   const auto loaded = is_loaded(root, modules);
   if (!loaded) {
@@ -59,7 +59,7 @@ void add_loaded(Collected& out, const Root& root) {
   }
 }
 
-std::string version_on_disk(const Root& root, const std::string& path) {
+std::string version_on_disk(const host::Root& root, const std::string& path) {
   // A compressed module keeps its version to itself.
   if (!path.ends_with(".ko")) return "present";
   const auto file = root.open_file(path, O_RDONLY);
@@ -67,7 +67,7 @@ std::string version_on_disk(const Root& root, const std::string& path) {
   return module_version(file->get()).value_or("present");
 }
 
-void add_on_disk(Collected& out, const Root& root) {
+void add_on_disk(Collected& out, const host::Root& root) {
   const auto kernel = root.read_word("/proc/sys/kernel/osrelease");
   if (!kernel) return;  // the boot source has said so
   const std::string folder = "/lib/modules/" + *kernel;
@@ -116,15 +116,15 @@ std::string find_in_modules_dep(std::string_view modules_dep) {
   return {};
 }
 
-Collected collect_driver(const Host& host) {
+Collected collect_driver(const host::Host& host) {
   Collected out;
   add_loaded(out, host.evidence);
   add_on_disk(out, host.evidence);
   return out;
 }
 
-Result<std::string> loaded_driver_version(const Root& root) {
+Result<std::string> loaded_driver_version(const host::Root& root) {
   return root.read_word("/sys/module/nvidia/version");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -11,14 +11,14 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
-using Collect = Collected (*)(const Host&);
+using Collect = Collected (*)(const host::Host&);
 
 std::string value_of(const TempTree& tree, Collect collect,
                      std::string_view key) {
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   const Collected got = collect(*host);
   for (const Evidence& item : got.evidence) {
     if (item.key == key) return to_text(item.value);
@@ -140,4 +140,4 @@ TEST(Pci, CountsSwitches) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

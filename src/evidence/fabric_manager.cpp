@@ -11,7 +11,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "fabric-manager";
@@ -23,17 +23,17 @@ constexpr std::string_view kComm = "nv-fabricmanage";
 // Made by the driver where it found NVSwitches.
 constexpr std::string_view kSwitchNode = "/dev/nvidia-nvswitchctl";
 
-bool is_running(const Root& root, const std::vector<std::string>& tasks) {
+bool is_running(const host::Root& root, const std::vector<std::string>& tasks) {
   return std::ranges::any_of(tasks, [&root](const std::string& name) {
     const auto pid = to_number<int>(name);
     if (!pid) return false;
-    const auto stat = task_stat(root, *pid);
+    const auto stat = host::task_stat(root, *pid);
     return stat && stat->comm == kComm && stat->state != 'Z';
   });
 }
 
 // The package is named after the driver's branch; since 590 it is not.
-std::string installed_version(const Root& root) {
+std::string installed_version(const host::Root& root) {
   const auto status = read_dpkg_status(root);
   if (!status) return {};
   const auto driver = root.read_word("/sys/module/nvidia/version");
@@ -50,7 +50,7 @@ std::string installed_version(const Root& root) {
 
 // Of the one that runs, where packages do not tell (rpm): "Fabric Manager
 // version 570.172.08 is running with the following configuration options".
-std::string version_in_log(const Root& root) {
+std::string version_in_log(const host::Root& root) {
   constexpr size_t kEnd = 256 * 1024;
   constexpr std::string_view kWords = "Fabric Manager version ";
   const auto lines = read_tail(root, kLog, kEnd);
@@ -68,9 +68,9 @@ std::string version_in_log(const Root& root) {
 
 }  // namespace
 
-Collected collect_fabric_manager(const Host& host) {
+Collected collect_fabric_manager(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const bool installed =
       root.exists(kProgram) || !read_unit(root, kUnit).texts.empty();
   if (!installed && !root.exists(kSwitchNode)) return out;
@@ -98,4 +98,4 @@ Collected collect_fabric_manager(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

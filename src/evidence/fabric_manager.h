@@ -3,10 +3,10 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Facts fabric_manager and fabric_manager_version, where a driver of NVSwitches
 // or the fabric manager itself is there.
-Collected collect_fabric_manager(const Host& host);
+Collected collect_fabric_manager(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -1,6 +1,6 @@
 #include "evidence/gpu_models.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 struct Range {
@@ -52,4 +52,4 @@ std::string_view model_of_pci_id(int device_id) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // "NVIDIA H20" for 0x2329; empty for an id that is not in the table (data
 // centre GPUs, for the most part).
 std::string_view model_of_pci_id(int device_id);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

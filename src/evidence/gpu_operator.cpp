@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "gpu-operator";
@@ -71,7 +71,7 @@ void look_at(Seen& seen, const std::string& path, std::string_view text,
 
 }  // namespace
 
-Collected collect_gpu_operator(const Host& host) {
+Collected collect_gpu_operator(const host::Host& host) {
   Collected out;
   Seen seen;
   const Boot until = BootClock::now() + kMaxTime;
@@ -103,4 +103,4 @@ Collected collect_gpu_operator(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

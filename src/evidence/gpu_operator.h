@@ -3,11 +3,11 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Facts gpu_operator (the tag of its images) and dev_char_links_disabled
 // (DISABLE_DEV_CHAR_SYMLINK_CREATION in a container's environment). Neither,
 // where no such container runs: its validator ends once it has validated.
-Collected collect_gpu_operator(const Host& host);
+Collected collect_gpu_operator(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

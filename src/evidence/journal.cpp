@@ -7,16 +7,16 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 using Handle = std::unique_ptr<sd_journal, void (*)(sd_journal*)>;
 
-bool has_journal(const Root& root) {
+bool has_journal(const host::Root& root) {
   return root.exists("/var/log/journal") || root.exists("/run/log/journal");
 }
 
-Result<Handle> open_journal(const Root& root) {
+Result<Handle> open_journal(const host::Root& root) {
   sd_journal* raw = nullptr;
   const int result = ::sd_journal_open_directory(&raw, root.directory().c_str(),
                                                  SD_JOURNAL_OS_ROOT);
@@ -126,7 +126,7 @@ Result<JournalBoot> boot_of(sd_journal* journal, const std::string& boot_id) {
 
 }  // namespace
 
-Result<std::vector<JournalBoot>> read_journal_boots(const Root& root,
+Result<std::vector<JournalBoot>> read_journal_boots(const host::Root& root,
                                                     size_t most) {
   if (!has_journal(root)) {
     return fail(Error::Kind::not_found, "no journal is kept");
@@ -155,7 +155,8 @@ Result<std::vector<JournalBoot>> read_journal_boots(const Root& root,
   return out;
 }
 
-Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
+Result<JournalLines> read_journal(const host::Root& root,
+                                  const JournalQuery& query) {
   if (!has_journal(root)) {
     return fail(Error::Kind::not_found, "no journal is kept");
   }
@@ -175,4 +176,4 @@ Result<JournalLines> read_journal(const Root& root, const JournalQuery& query) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

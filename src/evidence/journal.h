@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct JournalQuery {
   // "FIELD=value": alternatives for a field that is named twice, else all
@@ -35,7 +35,8 @@ struct JournalLines {
 
 // Error::not_found where that machine keeps no journal; Error::malformed where
 // it keeps one that tells nothing of that boot.
-Result<JournalLines> read_journal(const Root& root, const JournalQuery& query);
+Result<JournalLines> read_journal(const host::Root& root,
+                                  const JournalQuery& query);
 
 struct JournalBoot {
   std::string boot_id;  // 32 digits of hex
@@ -45,7 +46,7 @@ struct JournalBoot {
 
 // The newest boots of which the journal has anything, oldest first; at most
 // `most`, looked for during two seconds.
-Result<std::vector<JournalBoot>> read_journal_boots(const Root& root,
+Result<std::vector<JournalBoot>> read_journal_boots(const host::Root& root,
                                                     size_t most);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -8,7 +8,7 @@
 #include "evidence/log_file.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "kernel-log";
@@ -37,11 +37,11 @@ std::optional<Wall> after(std::optional<Wall> boot,
 
 // What is older than `before_usec`, from the journal.
 Result<std::vector<Evidence>> from_journal(
-    const Root& root, std::optional<uint64_t> before_usec) {
+    const host::Root& root, std::optional<uint64_t> before_usec) {
   std::vector<Evidence> out;
   JournalQuery query;
   query.matches = {"_TRANSPORT=kernel"};
-  query.boot_id = TRY(boot_id_of(root));
+  query.boot_id = TRY(host::boot_id_of(root));
   query.before_usec = before_usec;
   JournalLines journal = TRY(read_journal(root, query));
   for (JournalLine& line : journal.lines) {
@@ -51,7 +51,8 @@ Result<std::vector<Evidence>> from_journal(
 }
 
 // The same from the first syslog file that has any.
-std::vector<Evidence> from_files(const Root& root, std::optional<Wall> boot,
+std::vector<Evidence> from_files(const host::Root& root,
+                                 std::optional<Wall> boot,
                                  std::optional<uint64_t> before_usec) {
   std::vector<Evidence> out;
   for (const std::string_view path : kFiles) {
@@ -74,7 +75,7 @@ std::vector<Evidence> from_files(const Root& root, std::optional<Wall> boot,
   return out;
 }
 
-void add_older(Collected& out, const Root& root, std::optional<Wall> boot,
+void add_older(Collected& out, const host::Root& root, std::optional<Wall> boot,
                std::optional<uint64_t> before_usec) {
   auto lines = from_journal(root, before_usec);
   if (lines && !lines->empty()) {
@@ -116,9 +117,9 @@ std::string what_is_missing(const KmsgRing& ring) {
   return text;
 }
 
-Collected collect_kernel_log(const Host& host) {
+Collected collect_kernel_log(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const auto boot = boot_time(root);
   const auto ring = read_kmsg(root);
   if (!ring || !ring->is_complete()) {
@@ -145,4 +146,4 @@ Collected collect_kernel_log(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -5,12 +5,12 @@
 #include "evidence/kmsg.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Lines with source "kernel-log", oldest first.
-Collected collect_kernel_log(const Host& host);
+Collected collect_kernel_log(const host::Host& host);
 
 // What a ring has lost, in words; empty where nothing is missing.
 std::string what_is_missing(const KmsgRing& ring);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,11 +7,11 @@
 #include "evidence/log_file.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
-Host host_of(const TempTree& tree) {
-  auto host = Host::open({tree.path(), tree.path() + "/run"});
+host::Host host_of(const TempTree& tree) {
+  auto host = host::Host::open({tree.path(), tree.path() + "/run"});
   EXPECT_TRUE(host.has_value());
   return std::move(*host);
 }
@@ -81,7 +81,7 @@ TEST(KernelLine, Parses) {
 TEST(LogFile, ReadsTheEndOfABigFile) {
   TempTree tree;
   tree.file("/log", "first line\nsecond\nthird\n");
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   const auto whole = read_tail(*root, "/log", 1000);
   ASSERT_EQ(whole->size(), 3u);
   EXPECT_EQ((*whole)[2].line, 3);
@@ -94,7 +94,7 @@ TEST(LogFile, ReadsTheEndOfABigFile) {
 
 TEST(Journal, AbsentOrBrokenIsNoCrash) {
   TempTree tree;
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   JournalQuery query;
   query.boot_id = "1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f";
   query.matches = {"_TRANSPORT=kernel"};
@@ -119,4 +119,4 @@ TEST(KubeletLog, ComesFromTheFile) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

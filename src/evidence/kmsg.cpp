@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kPath = "/dev/kmsg";
@@ -117,7 +117,7 @@ KmsgRing parse_kmsg_file(std::string_view text) {
   return ring;
 }
 
-Result<KmsgRing> read_kmsg(const Root& root) {
+Result<KmsgRing> read_kmsg(const host::Root& root) {
   const Fd fd = TRY(root.open_file(kPath, O_RDONLY));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "/dev/kmsg");
@@ -131,4 +131,4 @@ Result<KmsgRing> read_kmsg(const Root& root) {
   return ring;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -9,7 +9,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct KmsgRecord {
   int priority = 0;  // 0 emergency … 7 debug
@@ -41,9 +41,9 @@ struct KmsgRing {
 
 // All of /dev/kmsg. On a machine the device; in a tree a regular file of the
 // same records. Bounded: 64 MiB, 2 s.
-Result<KmsgRing> read_kmsg(const Root& root);
+Result<KmsgRing> read_kmsg(const host::Root& root);
 
 // The pure part of the same: a file of records.
 KmsgRing parse_kmsg_file(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kPath = "/dev/kmsg";
@@ -78,4 +78,4 @@ Result<std::vector<KmsgRecord>> KmsgCursor::from_file(size_t most) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -9,13 +9,13 @@
 #include "evidence/kmsg.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 class KmsgCursor {
  public:
   // Begins at the oldest record that the ring still has. `root` must outlive
   // it.
-  explicit KmsgCursor(const Root& root) : root_(root) {}
+  explicit KmsgCursor(const host::Root& root) : root_(root) {}
 
   // At most `most` records, oldest first; what is left comes with the next
   // look. Records that were overwritten meanwhile, or make no sense, are
@@ -28,10 +28,10 @@ class KmsgCursor {
   Result<std::vector<KmsgRecord>> from_device(size_t most);
   Result<std::vector<KmsgRecord>> from_file(size_t most);
 
-  const Root& root_;
+  const host::Root& root_;
   Fd fd_;
   bool is_device_ = false;
   off_t offset_ = 0;  // of a file: where the next record begins
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

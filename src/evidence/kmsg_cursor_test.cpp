@@ -6,7 +6,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 std::vector<std::string> texts(const Result<std::vector<KmsgRecord>>& records) {
@@ -21,7 +21,7 @@ using Texts = std::vector<std::string>;
 
 struct Machine {
   TempTree tree;
-  Root root = std::move(*Root::open(tree.path()));
+  host::Root root = std::move(*host::Root::open(tree.path()));
   KmsgCursor cursor{root};
 
   void append(std::string_view text) const {
@@ -69,4 +69,4 @@ TEST(KmsgCursor, AFileThatComesLaterIsFound) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 TEST(KmsgRecord, Parses) {
@@ -50,11 +50,11 @@ TEST(KmsgRing, CountsWhatIsMissingAndMalformed) {
 
 // The ring of the machine that runs the tests, where it may be read.
 TEST(KmsgRing, ReadsTheDeviceWithoutWaiting) {
-  const auto ring = read_kmsg(*Root::open("/"));
+  const auto ring = read_kmsg(*host::Root::open("/"));
   if (!ring) GTEST_SKIP() << ring.error().text;
   EXPECT_EQ(ring->malformed, 0);
   EXPECT_FALSE(ring->cut);
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -9,7 +9,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "kubelet-log";
@@ -123,8 +123,8 @@ std::string in_words(const KubeletAdmissions::Admission& admission) {
       to_words(admission.silent));
 }
 
-bool is_kubelet(const Root& root, int pid) {
-  const auto stat = task_stat(root, pid);
+bool is_kubelet(const host::Root& root, int pid) {
+  const auto stat = host::task_stat(root, pid);
   if (!stat) return false;
   return std::ranges::any_of(
       std::array<std::string_view, 4>{"kubelet", "k3s", "rke2", "kubelite"},
@@ -132,7 +132,8 @@ bool is_kubelet(const Root& root, int pid) {
 }
 
 // A folder that the kubelet makes for a pod once it has admitted it.
-bool has_folder(const Root& root, const KubeletAdmissions::Admission& one) {
+bool has_folder(const host::Root& root,
+                const KubeletAdmissions::Admission& one) {
   if (!one.uid.empty() && root.exists("/var/lib/kubelet/pods/" + one.uid)) {
     return true;
   }
@@ -249,7 +250,7 @@ std::optional<KubeletAdmissions::Admission> KubeletAdmissions::last(
 }
 
 Result<KubeletAdmissions::Admission> admission_in(
-    const std::vector<Evidence>& lines, const Root& root, Wall now) {
+    const std::vector<Evidence>& lines, const host::Root& root, Wall now) {
   KubeletAdmissions admissions;
   for (const Evidence& line : lines) {
     if (line.key.empty() && line.source == kSource) admissions.line(line);
@@ -270,7 +271,7 @@ Result<KubeletAdmissions::Admission> admission_in(
 }
 
 std::vector<Evidence> admission_facts(const std::vector<Evidence>& lines,
-                                      const Root& root, Wall now) {
+                                      const host::Root& root, Wall now) {
   const auto last = admission_in(lines, root, now);
   if (!last) return {};
   const std::string text = in_words(*last);
@@ -292,4 +293,4 @@ std::vector<Evidence> admission_facts(const std::vector<Evidence>& lines,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

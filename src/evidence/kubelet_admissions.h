@@ -14,7 +14,7 @@
 #include "base/time.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // "I0730 20:39:03.752764   25493 kubelet.go:2343] "
 struct KlogHead {
@@ -63,11 +63,11 @@ class KubeletAdmissions {
 // from lines of the source kubelet-log. None of a log whose kubelet does not
 // run any more.
 std::vector<Evidence> admission_facts(const std::vector<Evidence>& lines,
-                                      const Root& root, Wall now);
+                                      const host::Root& root, Wall now);
 
 // The same as a struct, for whoever repairs. Error::not_found where no log of
 // this kubelet tells of its loop.
 Result<KubeletAdmissions::Admission> admission_in(
-    const std::vector<Evidence>& lines, const Root& root, Wall now);
+    const std::vector<Evidence>& lines, const host::Root& root, Wall now);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 // Of the report, at the kubelet's default level.
@@ -138,8 +138,12 @@ class LiveLog : public ::testing::Test {
               "0 0 20 0 9 0 100 0 0");
   }
   std::map<std::string, std::string> facts() {
-    const Host host{
-        *Root::open(tree_.path()), *Root::open("/"), "", "", false, ""};
+    const host::Host host{*host::Root::open(tree_.path()),
+                          *host::Root::open("/"),
+                          "",
+                          "",
+                          false,
+                          ""};
     std::map<std::string, std::string> out;
     for (const Evidence& each : collect_kubelet_log(host).evidence) {
       if (!each.key.empty()) out[each.key] = to_text(each.value);
@@ -177,4 +181,4 @@ TEST_F(LiveLog, OfAKubeletThatEndedSaysNothing) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

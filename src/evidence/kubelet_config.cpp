@@ -8,7 +8,7 @@
 #include "evidence/command_flags.h"
 #include "evidence/unit_files.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kConfig = "/var/lib/kubelet/config.yaml";
@@ -101,7 +101,7 @@ KubeletSetting read_setting(const ConfigFiles& files,
   return out;
 }
 
-std::string sign_of_kubelet(const Root& root) {
+std::string sign_of_kubelet(const host::Root& root) {
   for (const std::string_view path : kSigns) {
     if (root.exists(path)) return std::string(path);
   }
@@ -144,4 +144,4 @@ KubeletConfig read_kubelet_config(const ConfigFiles& files) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 
 #include "evidence/config_files.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct KubeletSetting {
   std::string value;  // empty: not set, or not to be read
@@ -27,4 +27,4 @@ struct KubeletConfig {
 // Flags win over the file, and drop-ins over the file that they amend.
 KubeletConfig read_kubelet_config(const ConfigFiles& files);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

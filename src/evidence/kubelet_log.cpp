@@ -7,14 +7,14 @@
 #include "evidence/log_file.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "kubelet-log";
 constexpr std::string_view kFile = "/var/log/kubelet.log";
 constexpr size_t kMaxBytes = 4 << 20;
 
-void add_file(Collected& out, const Root& root) {
+void add_file(Collected& out, const host::Root& root) {
   const auto lines = read_tail(root, kFile, kMaxBytes);
   if (!lines) {
     if (lines.error().kind != Error::Kind::not_found) {
@@ -32,8 +32,8 @@ void add_file(Collected& out, const Root& root) {
   }
 }
 
-void add_journal(Collected& out, const Root& root) {
-  const auto boot_id = boot_id_of(root);
+void add_journal(Collected& out, const host::Root& root) {
+  const auto boot_id = host::boot_id_of(root);
   if (!boot_id) return;
   JournalQuery query;
   query.matches = {"_SYSTEMD_UNIT=kubelet.service", "_SYSTEMD_UNIT=k3s.service",
@@ -59,9 +59,9 @@ void add_journal(Collected& out, const Root& root) {
 
 }  // namespace
 
-Collected collect_kubelet_log(const Host& host) {
+Collected collect_kubelet_log(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   add_file(out, root);
   // A file may be left from a kubelet of long ago.
   const bool is_of_now =
@@ -76,4 +76,4 @@ Collected collect_kubelet_log(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

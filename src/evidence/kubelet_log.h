@@ -3,10 +3,10 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Lines with source "kubelet-log", oldest first; nothing on a machine without
 // a kubelet. Facts kubelet_admission… where they tell of its admission loop.
-Collected collect_kubelet_log(const Host& host);
+Collected collect_kubelet_log(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -10,7 +10,7 @@
 #include "host/unprivileged.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = kKubeletPortSource;
@@ -30,7 +30,7 @@ bool reaches_loopback(std::string_view address) {
   return address.ends_with("0100007F") || address.ends_with("7F000001");
 }
 
-std::vector<Listener> all_listeners(const Root& root) {
+std::vector<Listener> all_listeners(const host::Root& root) {
   std::vector<Listener> out;
   for (const std::string_view file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     const auto text = root.read(file, kMaxTable);
@@ -64,7 +64,7 @@ void add_gap(Collected& out, std::string why) {
   out.gaps.push_back({std::string(kSource), std::move(why)});
 }
 
-Result<std::string> read_token(const Root& self) {
+Result<std::string> read_token(const host::Root& self) {
   const char* named = ::getenv("GPUWARD_KUBELET_TOKEN_FILE");
   const std::string file = named != nullptr ? named : std::string(kTokenOfPod);
   auto token = self.read(file, kMaxToken);
@@ -78,15 +78,15 @@ Result<std::string> read_token(const Root& self) {
               "nodes/healthz and nodes/pods) in $GPUWARD_KUBELET_TOKEN_FILE");
 }
 
-void ask(Collected& out, const Host& host, uint16_t port,
+void ask(Collected& out, const host::Host& host, uint16_t port,
          const std::string& token) {
   const bool tls = port != kReadOnly;
   const auto said =
-      run_unprivileged({"gpuward-ask-kubelet",
-                        {std::to_string(port), tls ? "tls" : "plain",
-                         std::to_string(kPatience.count())},
-                        token,
-                        kPatience + kAround});
+      host::run_unprivileged({"gpuward-ask-kubelet",
+                              {std::to_string(port), tls ? "tls" : "plain",
+                               std::to_string(kPatience.count())},
+                              token,
+                              kPatience + kAround});
   const auto json =
       said ? Json::parse(*said) : Result<Json>(std::unexpected(said.error()));
   if (!json) {
@@ -184,7 +184,7 @@ Collected kubelet_facts(const Json& said, uint16_t port,
 
 namespace {
 
-Collected ask_where_it_listens(const Host& host) {
+Collected ask_where_it_listens(const host::Host& host) {
   Collected out;
   if (!host.evidence.is_machine()) return out;
   const auto listeners = all_listeners(host.evidence);
@@ -213,7 +213,7 @@ Collected ask_where_it_listens(const Host& host) {
 
 }  // namespace
 
-Collected collect_kubelet_port(const Host& host) {
+Collected collect_kubelet_port(const host::Host& host) {
   Collected out = ask_where_it_listens(host);
   const bool told = std::ranges::any_of(out.evidence, [](const Evidence& each) {
     return each.key == fact::kKubeletSyncloop;
@@ -227,4 +227,4 @@ Collected collect_kubelet_port(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

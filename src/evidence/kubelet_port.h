@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 inline constexpr std::string_view kKubeletPortSource = "kubelet-port";
 
@@ -37,6 +37,6 @@ Collected kubelet_facts(const Json& said, uint16_t port,
 // token (10250): of the file that $GPUWARD_KUBELET_TOKEN_FILE names, or a pod's
 // own. A token is told to nobody but a listener of root's. Without a token: a
 // gap. Where nothing is told, kubelet_syncloop is "not asked".
-Collected collect_kubelet_port(const Host& host);
+Collected collect_kubelet_port(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

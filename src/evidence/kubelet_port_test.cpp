@@ -6,7 +6,7 @@
 
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kTable =
@@ -75,4 +75,4 @@ TEST(KubeletFacts, LateIsAFactAndARefusalIsNone) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

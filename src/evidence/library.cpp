@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "library";
@@ -36,7 +36,7 @@ constexpr std::string_view kFolders[] = {
     "/run/opengl-driver/lib"};
 
 // Folders that an installer has added for the dynamic linker.
-std::vector<std::string> configured_folders(const Root& root,
+std::vector<std::string> configured_folders(const host::Root& root,
                                             const std::string& driver_root) {
   std::vector<std::string> folders;
   const std::string where = driver_root + "/etc/ld.so.conf.d";
@@ -65,7 +65,7 @@ std::string version_in(std::string_view file) {
 
 // The file behind the links of `path`. An absolute link inside a driver's root
 // means that root, which is not ours: so links are followed here.
-std::string real_file(const Root& root, const std::string& driver_root,
+std::string real_file(const host::Root& root, const std::string& driver_root,
                       std::string path) {
   for (int links = 0; links < kMaxLinks; ++links) {
     const auto target = root.read_link(path);
@@ -78,7 +78,7 @@ std::string real_file(const Root& root, const std::string& driver_root,
 }
 
 // The library in one folder; not_found, or why that cannot be told.
-Result<Library> look(const Root& root, const std::string& driver_root,
+Result<Library> look(const host::Root& root, const std::string& driver_root,
                      std::string_view folder) {
   const std::string named =
       driver_root + std::string(folder) + "/" + std::string(kName);
@@ -92,7 +92,7 @@ Result<Library> look(const Root& root, const std::string& driver_root,
                  version_in(file.substr(file.rfind('/') + 1))};
 }
 
-Result<Library> search(const Root& root, const std::string& driver_root) {
+Result<Library> search(const host::Root& root, const std::string& driver_root) {
   std::optional<Error> doubt;
   std::vector<std::string> folders(std::begin(kFolders), std::end(kFolders));
   for (std::string& folder : configured_folders(root, driver_root)) {
@@ -109,7 +109,8 @@ Result<Library> search(const Root& root, const std::string& driver_root) {
 
 }  // namespace
 
-Result<Library> find_library(const Host& host, std::string_view driver_root) {
+Result<Library> find_library(const host::Host& host,
+                             std::string_view driver_root) {
   while (driver_root.ends_with('/')) driver_root.remove_suffix(1);
   if (!driver_root.empty()) {
     return search(host.evidence, std::string(driver_root));
@@ -125,7 +126,7 @@ Result<Library> find_library(const Host& host, std::string_view driver_root) {
               std::string(kName) + " is nowhere where drivers put it");
 }
 
-Collected collect_library(const Host& host) {
+Collected collect_library(const host::Host& host) {
   Collected out;
   const auto library = find_library(host, host.driver_root);
   if (library) {
@@ -145,4 +146,4 @@ Collected collect_library(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -4,7 +4,7 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct Library {
   std::string path;    // libnvidia-ml.so.1 as our machine names it: to load
@@ -19,9 +19,10 @@ struct Library {
 // /run/nvidia/driver) or, where that is empty, in all the usual places.
 // Error::not_found if there is none; another error where a place could not be
 // looked at, so that it is not known.
-Result<Library> find_library(const Host& host, std::string_view driver_root);
+Result<Library> find_library(const host::Host& host,
+                             std::string_view driver_root);
 
 // Facts library and library_state.
-Collected collect_library(const Host& host);
+Collected collect_library(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 Result<std::string> read_from(int fd, off_t offset, size_t size) {
@@ -28,8 +28,8 @@ Result<std::string> read_from(int fd, off_t offset, size_t size) {
 
 }  // namespace
 
-Result<std::vector<FileLine>> read_tail(const Root& root, std::string_view path,
-                                        size_t limit) {
+Result<std::vector<FileLine>> read_tail(const host::Root& root,
+                                        std::string_view path, size_t limit) {
   const Fd fd = TRY(root.open_file(path, O_RDONLY));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
@@ -76,4 +76,4 @@ std::optional<KernelFileLine> parse_kernel_line(std::string_view line) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

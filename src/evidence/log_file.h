@@ -8,7 +8,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct FileLine {
   std::string text;
@@ -17,8 +17,8 @@ struct FileLine {
 
 // The last `limit` bytes, in lines without their ends; a first line that is
 // cut is left out.
-Result<std::vector<FileLine>> read_tail(const Root& root, std::string_view path,
-                                        size_t limit);
+Result<std::vector<FileLine>> read_tail(const host::Root& root,
+                                        std::string_view path, size_t limit);
 
 // A line of kern.log, messages or syslog, if it is the kernel's.
 struct KernelFileLine {
@@ -27,4 +27,4 @@ struct KernelFileLine {
 };
 std::optional<KernelFileLine> parse_kernel_line(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -17,11 +17,11 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
-Host host_of(const TempTree& tree) {
-  auto host = Host::open({tree.path(), tree.path() + "/run"});
+host::Host host_of(const TempTree& tree) {
+  auto host = host::Host::open({tree.path(), tree.path() + "/run"});
   EXPECT_TRUE(host.has_value());
   return std::move(*host);
 }
@@ -119,7 +119,7 @@ TEST(ModuleFile, VersionFromModinfoAndNoCrashOnACutFile) {
   using namespace std::string_view_literals;
   TempTree tree;
   const std::string file = module_with("license=x\0version=570.9\0"sv);
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   const auto version = [&](std::string_view content) {
     tree.file("/nvidia.ko", content);
     const auto fd = root->open_file("/nvidia.ko", O_RDONLY);
@@ -160,7 +160,7 @@ TEST(LibrarySource, DriverRootsAndAbsoluteLinksInThem) {
   tree.link(driver + "/usr/lib64/libnvidia-ml.so.1",
             "/opt/libnvidia-ml.so.580.65.06");
   tree.file("/opt/gpu/lib64/libnvidia-ml.so.1", "");
-  const Host host = host_of(tree);
+  const host::Host host = host_of(tree);
   EXPECT_EQ(find_library(host, {})->version, "580.65.06");
   EXPECT_EQ(find_library(host, "/run/nvidia/driver/")->inside,
             driver + "/opt/libnvidia-ml.so.580.65.06");
@@ -253,7 +253,7 @@ TEST(SoftwareSource, VersionsFromFileNames) {
 }
 
 TEST(CollectAll, EverySourceIsAskedOnTheMachineItself) {
-  const auto host = Host::open({"/", "/tmp"});
+  const auto host = host::Host::open({"/", "/tmp"});
   const Collection got = collect_all(*host);
   EXPECT_EQ(got.times.size(), sources().size());
   for (const Evidence& item : got.evidence) {
@@ -269,4 +269,4 @@ TEST(CollectAll, AnEmptyTreeGivesGapsAndNoCrash) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

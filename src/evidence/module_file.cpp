@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr size_t kMaxSections = 10'000;
@@ -69,4 +69,4 @@ Result<std::string> module_version(int fd) {
   return no_module();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -12,7 +12,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "mps";
@@ -25,7 +25,7 @@ constexpr std::string_view kWants =
     "/etc/systemd/system/multi-user.target.wants";
 
 // A unit that is switched on and starts it.
-std::string wanting_unit(const Root& root) {
+std::string wanting_unit(const host::Root& root) {
   const auto names = root.list(kWants);
   if (!names) return {};
   for (const std::string& name : *names) {
@@ -38,19 +38,19 @@ std::string wanting_unit(const Root& root) {
   return {};
 }
 
-bool starter_runs(const Root& root) {
+bool starter_runs(const host::Root& root) {
   const auto names = root.list("/proc");
   if (!names) return false;
   return std::ranges::any_of(*names, [&root](const std::string& name) {
     const auto pid = to_number<int>(name);
     if (!pid) return false;
-    const auto stat = task_stat(root, *pid);
+    const auto stat = host::task_stat(root, *pid);
     return stat && stat->comm.starts_with(kStarter) && stat->state != 'Z';
   });
 }
 
 // The kubelet removes the folder with the pod.
-std::string wanting_pod(const Root& root) {
+std::string wanting_pod(const host::Root& root) {
   const auto names = root.list(kPods);
   if (!names) return {};
   const auto found = std::ranges::find_if(*names, [](const std::string& name) {
@@ -59,7 +59,7 @@ std::string wanting_pod(const Root& root) {
   return found == names->end() ? "" : printable(*found, 300);
 }
 
-std::string who_wants_it(const Root& root) {
+std::string who_wants_it(const host::Root& root) {
   if (const std::string unit = wanting_unit(root); !unit.empty()) {
     return "unit " + printable(unit, 100);
   }
@@ -70,7 +70,7 @@ std::string who_wants_it(const Root& root) {
 }
 
 // "present", "absent"; empty where no folder of programs is to be seen.
-std::string state_in(const Host& host) {
+std::string state_in(const host::Host& host) {
   bool looked = false;
   for (const std::string& driver_root :
        {host.driver_root, std::string("/run/nvidia/driver"), std::string()}) {
@@ -99,7 +99,7 @@ std::string value_of(std::string_view os_release, std::string_view key) {
   return {};
 }
 
-std::string package_for(const Root& root) {
+std::string package_for(const host::Root& root) {
   const auto release = root.read("/etc/os-release", size_t{64} << 10);
   if (!release) return {};
   const std::string driver = loaded_driver_version(root).value_or("");
@@ -134,7 +134,7 @@ std::string mps_package(std::string_view os_release, std::string_view branch,
   return std::ranges::any_of(kRhel, is) ? "nvidia-driver-cuda" : "";
 }
 
-Collected collect_mps_control(const Host& host) {
+Collected collect_mps_control(const host::Host& host) {
   Collected out;
   const std::string who = who_wants_it(host.evidence);
   if (who.empty()) return out;
@@ -158,4 +158,4 @@ Collected collect_mps_control(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,10 +7,10 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Facts mps_wanted, mps_control and mps_package; none where nothing wants it.
-Collected collect_mps_control(const Host& host);
+Collected collect_mps_control(const host::Host& host);
 
 // "nvidia-compute-utils-570" for Ubuntu and branch 570; of Debian and the
 // family of RHEL the package's name has no branch. Empty where it is not known.
@@ -18,4 +18,4 @@ Collected collect_mps_control(const Host& host);
 std::string mps_package(std::string_view os_release, std::string_view branch,
                         bool has_server_branch);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "node-access";
@@ -14,7 +14,7 @@ constexpr std::string_view kControl = "/dev/nvidiactl";
 constexpr std::string_view kUvmNode = "/dev/nvidia-uvm";
 constexpr mode_t kPermissions = 0777;
 
-void add_mode(Collected& out, const Root& root) {
+void add_mode(Collected& out, const host::Root& root) {
   const auto status = root.lstat(kControl);
   // A regular file stands in for a node in a tree that is no machine's.
   if (!status || !S_ISCHR(status->st_mode)) return;
@@ -25,7 +25,8 @@ void add_mode(Collected& out, const Root& root) {
                                    std::string(kControl)));
 }
 
-std::string state_of_uvm(const Root& root, std::optional<int64_t> registered) {
+std::string state_of_uvm(const host::Root& root,
+                         std::optional<int64_t> registered) {
   const auto status = root.lstat(kUvmNode);
   if (!status || !registered) return "absent";
   const bool other =
@@ -34,7 +35,7 @@ std::string state_of_uvm(const Root& root, std::optional<int64_t> registered) {
   return other ? "wrong major" : "present";
 }
 
-void add_uvm(Collected& out, const Root& root) {
+void add_uvm(Collected& out, const host::Root& root) {
   // Without the driver's own module there is nothing to say about this one.
   if (!root.exists("/sys/module/nvidia")) return;
   const auto devices = root.read("/proc/devices");
@@ -66,11 +67,11 @@ std::optional<int64_t> character_major(std::string_view proc_devices,
   return std::nullopt;
 }
 
-Collected collect_node_access(const Host& host) {
+Collected collect_node_access(const host::Host& host) {
   Collected out;
   add_mode(out, host.evidence);
   add_uvm(out, host.evidence);
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -6,13 +6,13 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Facts gpu_node_mode and uvm.
-Collected collect_node_access(const Host& host);
+Collected collect_node_access(const host::Host& host);
 
 // The major that /proc/devices gives the character device `name`.
 std::optional<int64_t> character_major(std::string_view proc_devices,
                                        std::string_view name);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

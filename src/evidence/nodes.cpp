@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "nodes";
@@ -22,14 +22,15 @@ bool is_gpu_node(std::string_view name) {
 
 // A node with a wrong major is of no use; a regular file stands in for a node
 // in a tree that is no machine's.
-bool has_other_major(const Root& root, const std::string& path,
+bool has_other_major(const host::Root& root, const std::string& path,
                      std::optional<int64_t> registered) {
   const auto status = root.lstat(path);
   return status && S_ISCHR(status->st_mode) && registered &&
          static_cast<int64_t>(major(status->st_rdev)) != *registered;
 }
 
-Evidence count_nodes(const Root& root, const std::vector<std::string>& names,
+Evidence count_nodes(const host::Root& root,
+                     const std::vector<std::string>& names,
                      std::optional<int64_t> registered) {
   int64_t nodes = 0;
   std::string wrong;
@@ -52,7 +53,7 @@ Evidence count_nodes(const Root& root, const std::vector<std::string>& names,
 // MIG instances by the nodes that were made for them: what is known of MIG
 // while NVML hangs. The nodes outlive the instances, so their absence says
 // nothing, and NVML's own word counts more.
-void add_mig(Collected& out, const Root& root, size_t gpus) {
+void add_mig(Collected& out, const host::Root& root, size_t gpus) {
   const auto names = root.list("/dev/nvidia-caps");
   if (!names) return;
   std::set<int> with_instances;
@@ -94,9 +95,9 @@ std::optional<int64_t> nvidia_major(std::string_view devices) {
   return std::nullopt;
 }
 
-Collected collect_nodes(const Host& host) {
+Collected collect_nodes(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   std::optional<int64_t> registered;
   if (const auto devices = root.read("/proc/devices")) {
     registered = nvidia_major(*devices);
@@ -119,4 +120,4 @@ Collected collect_nodes(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -4,9 +4,9 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
-Collected collect_nodes(const Host& host);
+Collected collect_nodes(const host::Host& host);
 
 // The character major registered as nvidia (nvidia-frontend before 545); the
 // text is that of /proc/devices.
@@ -16,4 +16,4 @@ std::optional<int64_t> nvidia_major(std::string_view devices);
 // /proc/driver/nvidia-caps/mig-minors; nothing for the two of the whole node.
 std::optional<int> gpu_of_cap(int minor);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

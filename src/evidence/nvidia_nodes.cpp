@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "evidence/pci.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "dev-char-links";
@@ -75,7 +75,7 @@ std::optional<unsigned> major_of(const Rule& rule, const Majors& majors) {
 
 class Finder {
  public:
-  Finder(const Root& root, std::string_view driver_root)
+  Finder(const host::Root& root, std::string_view driver_root)
       : root_(root), dev_(std::string(driver_root) + "/dev") {}
 
   void read_majors() {
@@ -211,7 +211,7 @@ class Finder {
         }));
   }
 
-  const Root& root_;
+  const host::Root& root_;
   std::string dev_;
   Majors majors_;
   std::map<DeviceNumbers, NvidiaNode> nodes_;
@@ -263,8 +263,8 @@ std::array<std::string, 3> node_folders(std::string_view driver_root) {
   return {dev, dev + "/nvidia-caps", dev + "/nvidia-caps-imex-channels"};
 }
 
-NvidiaNodes find_nvidia_nodes(const Root& root, std::string_view driver_root,
-                              Which which) {
+NvidiaNodes find_nvidia_nodes(const host::Root& root,
+                              std::string_view driver_root, Which which) {
   while (driver_root.ends_with('/')) driver_root.remove_suffix(1);
   Finder finder(root, driver_root);
   finder.read_majors();
@@ -273,4 +273,4 @@ NvidiaNodes find_nvidia_nodes(const Root& root, std::string_view driver_root,
   return finder.result();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -17,7 +17,7 @@
 #include "host/root.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct DeviceNumbers {
   unsigned major_number = 0;
@@ -69,7 +69,7 @@ enum class Which {
   to_come,
 };
 // `driver_root`: below which /dev is looked at; empty for the root itself.
-NvidiaNodes find_nvidia_nodes(const Root& root, std::string_view driver_root,
-                              Which which);
+NvidiaNodes find_nvidia_nodes(const host::Root& root,
+                              std::string_view driver_root, Which which);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr size_t kMaxStatus = 8 << 20;
@@ -16,7 +16,7 @@ std::string_view field_of(std::string_view paragraph, std::string_view name) {
 
 }  // namespace
 
-Result<std::string> read_dpkg_status(const Root& root) {
+Result<std::string> read_dpkg_status(const host::Root& root) {
   return root.read(kDpkgStatus, kMaxStatus);
 }
 
@@ -49,4 +49,4 @@ std::string plain_version(std::string_view version) {
   return std::string(plain.starts_with('.') ? "" : plain);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

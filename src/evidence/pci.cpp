@@ -6,7 +6,7 @@
 #include "evidence/gpu_models.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "pci";
@@ -23,13 +23,13 @@ bool is_switch(std::string_view device_class) {
   return device_class.starts_with("0x0680");
 }
 
-std::string driver_of(const Root& root, const std::string& device) {
+std::string driver_of(const host::Root& root, const std::string& device) {
   const auto link = root.read_link(device + "/driver");
   if (!link) return "none";
   return link->substr(link->rfind('/') + 1);
 }
 
-std::string in_words_of_gpu(const Root& root, const std::string& device,
+std::string in_words_of_gpu(const host::Root& root, const std::string& device,
                             std::string_view driver) {
   std::string text =
       driver == "none" ? "no driver bound" : fmt::format("bound to {}", driver);
@@ -38,7 +38,7 @@ std::string in_words_of_gpu(const Root& root, const std::string& device,
   return text;
 }
 
-void add_gpu(Collected& out, const Root& root, const std::string& name,
+void add_gpu(Collected& out, const host::Root& root, const std::string& name,
              const std::string& device) {
   const std::string address = to_lower(name);
   const std::string driver = driver_of(root, device);
@@ -56,9 +56,9 @@ void add_gpu(Collected& out, const Root& root, const std::string& name,
 
 }  // namespace
 
-Collected collect_pci(const Host& host) {
+Collected collect_pci(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const auto names = root.list(kDevices);
   if (!names) {
     // A machine without PCI has /sys and no such folder.
@@ -96,7 +96,7 @@ Collected collect_pci(const Host& host) {
   return out;
 }
 
-Result<std::vector<std::string>> gpu_addresses(const Root& root) {
+Result<std::vector<std::string>> gpu_addresses(const host::Root& root) {
   std::vector<std::string> out;
   for (const std::string& name : TRY(root.list(kDevices))) {
     const std::string device = fmt::format("{}/{}", kDevices, name);
@@ -109,4 +109,4 @@ Result<std::vector<std::string>> gpu_addresses(const Root& root) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -4,11 +4,11 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
-Collected collect_pci(const Host& host);
+Collected collect_pci(const host::Host& host);
 
 // Addresses of the NVIDIA GPUs, as sysfs writes them, in the order of the bus.
-Result<std::vector<std::string>> gpu_addresses(const Root& root);
+Result<std::vector<std::string>> gpu_addresses(const host::Root& root);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -3,10 +3,11 @@
 #include "base/text.h"
 #include "evidence/pci.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
-std::optional<int> numa_node_of(const Root& root, const std::string& device) {
+std::optional<int> numa_node_of(const host::Root& root,
+                                const std::string& device) {
   const auto text = root.read_word(device + "/numa_node");
   if (!text) return std::nullopt;
   const auto node = to_number<int>(*text);
@@ -14,7 +15,7 @@ std::optional<int> numa_node_of(const Root& root, const std::string& device) {
   return node && *node >= 0 ? node : std::nullopt;
 }
 
-std::string driver_of(const Root& root, const std::string& device) {
+std::string driver_of(const host::Root& root, const std::string& device) {
   const auto link = root.read_link(device + "/driver");
   return link ? link->substr(link->rfind('/') + 1) : std::string();
 }
@@ -29,7 +30,7 @@ std::string path_of_link(std::string_view link) {
   return std::string(link.substr(begin, device - begin));
 }
 
-Result<std::vector<PciPlace>> pci_places(const Root& root) {
+Result<std::vector<PciPlace>> pci_places(const host::Root& root) {
   std::vector<PciPlace> out;
   for (const std::string& address : TRY(gpu_addresses(root))) {
     const std::string device = "/sys/bus/pci/devices/" + address;
@@ -42,4 +43,4 @@ Result<std::vector<PciPlace>> pci_places(const Root& root) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -11,7 +11,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct PciPlace {
   std::string address;  // "0000:0f:00.0", as sysfs writes it
@@ -26,11 +26,11 @@ struct PciPlace {
 
 // Of every NVIDIA GPU, in the order of the bus. Fails where the list of devices
 // cannot be read.
-Result<std::vector<PciPlace>> pci_places(const Root& root);
+Result<std::vector<PciPlace>> pci_places(const host::Root& root);
 
 // The path in what the link /sys/bus/pci/devices/ADDRESS points at:
 // "../../../devices/pci0000:0c/…/0000:0f:00.0". Arm servers have platform
 // devices in front of the root complex, which are left out.
 std::string path_of_link(std::string_view link);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

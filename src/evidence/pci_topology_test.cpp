@@ -4,7 +4,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 TEST(PciTopology, PathIsWhatLiesAboveTheDevice) {
@@ -46,7 +46,7 @@ TEST(PciTopology, PlacesOfNvidiaGpusAlone) {
   device(tree, "0000:0f:00.0", "pci0000:0c", "0x10de\n", "-1\n");
   device(tree, "0000:48:00.0", "pci0000:0c", "0x10de\n", nullptr);
   device(tree, "0000:10:00.0", "pci0000:0c", "0x8086\n", "0\n");
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   ASSERT_TRUE(root);
   const auto places = pci_places(*root);
   ASSERT_TRUE(places) << places.error().text;
@@ -61,10 +61,10 @@ TEST(PciTopology, PlacesOfNvidiaGpusAlone) {
 
 TEST(PciTopology, NoPciIsAnError) {
   TempTree tree;
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   ASSERT_TRUE(root);
   EXPECT_FALSE(pci_places(*root));
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "persistence";
@@ -17,12 +17,12 @@ constexpr std::string_view kComm = "nvidia-persiste";
 constexpr std::string_view kPidFile =
     "/run/nvidia-persistenced/nvidia-persistenced.pid";
 
-bool is_daemon(const Root& root, int pid) {
-  const auto stat = task_stat(root, pid);
+bool is_daemon(const host::Root& root, int pid) {
+  const auto stat = host::task_stat(root, pid);
   return stat && stat->comm == kComm && stat->state != 'Z';
 }
 
-bool is_running(const Root& root) {
+bool is_running(const host::Root& root) {
   if (const auto word = root.read_word(kPidFile)) {
     const auto pid = to_number<int>(*word);
     if (pid && is_daemon(root, *pid)) return true;
@@ -46,7 +46,7 @@ std::string flag_in(std::string_view command) {
   return flag;
 }
 
-std::string state_of(const Root& root, const UnitFiles& unit) {
+std::string state_of(const host::Root& root, const UnitFiles& unit) {
   if (is_running(root)) return "running";
   const bool installed = !unit.texts.empty() ||
                          root.exists("/usr/bin/nvidia-persistenced") ||
@@ -56,9 +56,9 @@ std::string state_of(const Root& root, const UnitFiles& unit) {
 
 }  // namespace
 
-Collected collect_persistence(const Host& host) {
+Collected collect_persistence(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   if (!root.exists("/proc/uptime")) {
     out.gaps.push_back({std::string(kSource), "no tasks to be seen in /proc"});
     return out;
@@ -77,4 +77,4 @@ Collected collect_persistence(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

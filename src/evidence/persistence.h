@@ -3,9 +3,9 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Facts persistenced and persistenced_flag.
-Collected collect_persistence(const Host& host);
+Collected collect_persistence(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -5,13 +5,13 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 const std::string kUnit = "/nvidia-persistenced.service";
 
 std::string value_of(const TempTree& tree, std::string_view key) {
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   for (const Evidence& item : collect_persistence(*host).evidence) {
     if (item.key == key) return to_text(item.value);
   }
@@ -59,4 +59,4 @@ TEST(Persistence, TheUnitInEtcHidesThePackages) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "evidence/log_file.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "pod-log";
@@ -18,7 +18,7 @@ constexpr size_t kMaxBytes = 256 << 10;
 constexpr size_t kMaxFiles = 24;
 
 // The highest number: "3.log" of "0.log", "3.log", "3.log.20250805-084016.gz".
-std::optional<std::string> newest_log(const Root& root,
+std::optional<std::string> newest_log(const host::Root& root,
                                       const std::string& folder) {
   const auto names = root.list(folder);
   if (!names) return std::nullopt;
@@ -32,7 +32,7 @@ std::optional<std::string> newest_log(const Root& root,
   return fmt::format("{}/{}.log", folder, *newest);
 }
 
-void add_file(const Root& root, const std::string& path, Collected& out) {
+void add_file(const host::Root& root, const std::string& path, Collected& out) {
   const auto lines = read_tail(root, path, kMaxBytes);
   if (!lines) {
     out.gaps.push_back(gap_of(kSource, lines.error()));
@@ -73,9 +73,9 @@ std::string_view without_cri_head(std::string_view line) {
   return line;
 }
 
-Collected collect_pod_logs(const Host& host) {
+Collected collect_pod_logs(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const auto pods = root.list(kFolder);
   if (!pods) {
     if (pods.error().kind != Error::Kind::not_found) {
@@ -98,4 +98,4 @@ Collected collect_pod_logs(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -8,14 +8,14 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Lines with source "pod-log".
-Collected collect_pod_logs(const Host& host);
+Collected collect_pod_logs(const host::Host& host);
 
 // Pure. "gpu-operator_nvidia-mig-manager-n6wnt_UID" is one that is read.
 bool is_pod_of_interest(std::string_view folder);
 // Without what the runtime puts in front: "2025-… stderr F text" → "text".
 std::string_view without_cri_head(std::string_view line);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -10,7 +10,7 @@
 #include "model/facts.h"
 #include "model/fields.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "registered-devices";
@@ -145,7 +145,7 @@ Result<RegisteredDevices> parse_registered(std::string_view checkpoint) {
   return out;
 }
 
-Collected collect_registered_devices(const Host& host) {
+Collected collect_registered_devices(const host::Host& host) {
   Collected out;
   const auto text = host.evidence.read(kFile, kMaxFile);
   if (!text && text.error().kind == Error::Kind::not_found) return out;
@@ -202,4 +202,4 @@ std::vector<Evidence> compare_registered(const std::vector<Evidence>& evidence,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

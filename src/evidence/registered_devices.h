@@ -11,7 +11,7 @@
 #include "evidence/source.h"
 #include "model/snapshot.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Ids by resource, without the "::3" of a replica, each once; of resources
 // "nvidia.com/…" alone.
@@ -21,11 +21,11 @@ using RegisteredDevices = std::map<std::string, std::vector<std::string>>;
 Result<RegisteredDevices> parse_registered(std::string_view checkpoint);
 
 // Fact registered_devices: "nvidia.com/gpu=GPU-…,GPU-…;nvidia.com/mig-1g.10gb="
-Collected collect_registered_devices(const Host& host);
+Collected collect_registered_devices(const host::Host& host);
 
 // Pure: facts registered_gone and registered_lacking from that fact among
 // `evidence` and what NVML answered. None where NVML did not answer whole.
 std::vector<Evidence> compare_registered(const std::vector<Evidence>& evidence,
                                          const Snapshot& snapshot);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

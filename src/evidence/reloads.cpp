@@ -8,7 +8,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "reloads";
@@ -43,19 +43,19 @@ std::string who_in(std::string_view text) {
   return printable(who, 200);
 }
 
-Result<std::vector<JournalLine>> ask_journal(const Host& host,
+Result<std::vector<JournalLine>> ask_journal(const host::Host& host,
                                              std::vector<std::string> matches,
                                              Millis time) {
   JournalQuery query;
   query.matches = std::move(matches);
-  query.boot_id = TRY(boot_id_of(host.evidence));
+  query.boot_id = TRY(host::boot_id_of(host.evidence));
   query.max_bytes = 4 << 20;
   query.max_time = time;
   return TRY(read_journal(host.evidence, query)).lines;
 }
 
 // The journal finds exact messages by its index, however long it is.
-Result<std::vector<JournalLine>> lines_of_begin(const Host& host) {
+Result<std::vector<JournalLine>> lines_of_begin(const host::Host& host) {
   std::vector<std::string> matches = {"_PID=1"};
   for (const std::string_view text : kBegins) {
     matches.push_back(fmt::format("MESSAGE={}", text));
@@ -100,7 +100,7 @@ std::vector<Reload> reloads_in(const std::vector<JournalLine>& lines) {
   return out;
 }
 
-Result<std::vector<Reload>> read_reloads(const Host& host) {
+Result<std::vector<Reload>> read_reloads(const host::Host& host) {
   std::vector<Reload> out = reloads_in(TRY(lines_of_begin(host)));
   // Who asked stands in lines that no index finds: those of PID 1 are gone
   // through from the newest, as far as time allows.
@@ -121,7 +121,7 @@ Result<std::vector<Reload>> read_reloads(const Host& host) {
   return out;
 }
 
-Collected collect_reloads(const Host& host) {
+Collected collect_reloads(const host::Host& host) {
   Collected out;
   const auto reloads = read_reloads(host);
   if (!reloads) {
@@ -148,4 +148,4 @@ Collected collect_reloads(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

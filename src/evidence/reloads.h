@@ -9,7 +9,7 @@
 #include "evidence/journal.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct Reload {
   Wall when{};
@@ -29,9 +29,9 @@ std::vector<Reload> reloads_in(const std::vector<JournalLine>& lines);
 
 // The newest, oldest first, eight at most; takes half a second at most. Who
 // asked is known only of those that are not far back in a busy journal.
-Result<std::vector<Reload>> read_reloads(const Host& host);
+Result<std::vector<Reload>> read_reloads(const host::Host& host);
 
 // Fact systemd_reload for the newest, and the lines of the last few.
-Collected collect_reloads(const Host& host);
+Collected collect_reloads(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

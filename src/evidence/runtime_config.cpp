@@ -13,7 +13,7 @@
 #include "evidence/unit_files.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "runtime-config";
@@ -21,7 +21,7 @@ constexpr std::string_view kSystemd = "systemd";
 constexpr std::string_view kCgroupfs = "cgroupfs";
 constexpr std::string_view kDockerOption = "native.cgroupdriver";
 
-bool is_installed(const Root& root, std::string_view program,
+bool is_installed(const host::Root& root, std::string_view program,
                   std::string_view unit) {
   constexpr std::array<std::string_view, 4> kFolders = {
       "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"};
@@ -55,7 +55,7 @@ constexpr std::string_view kV1 = "/sys/fs/cgroup/devices";
 
 // dockerd: systemd on cgroup v2 where systemd runs, else cgroupfs (20.10 and
 // later; before it there was no cgroup v2).
-CgroupDriver docker_default(const Root& root) {
+CgroupDriver docker_default(const host::Root& root) {
   if (root.exists(kV2) || root.exists(kV1)) {
     return known("docker", docker_prefers_systemd(root) ? kSystemd : kCgroupfs,
                  {}, {});
@@ -71,7 +71,7 @@ struct DockerUnit {
   std::optional<std::string> exec_opt_file;
 };
 
-DockerUnit read_docker_unit(const Root& root) {
+DockerUnit read_docker_unit(const host::Root& root) {
   DockerUnit out;
   const UnitFiles unit = read_unit(root, "docker.service");
   for (const std::string& command : exec_starts(unit.texts)) {
@@ -146,12 +146,12 @@ std::string in_words(const CgroupDriver& driver) {
                      where);
 }
 
-bool docker_prefers_systemd(const Root& root) {
+bool docker_prefers_systemd(const host::Root& root) {
   return root.exists(kV2) && root.exists("/run/systemd/system");
 }
 
 std::vector<CgroupDriver> read_docker_driver(const ConfigFiles& files) {
-  const Root& root = files.root();
+  const host::Root& root = files.root();
   if (!is_installed(root, "dockerd", "docker.service")) return {};
   DockerUnit unit = read_docker_unit(root);
   if (unit.flag) return {std::move(*unit.flag)};
@@ -172,11 +172,11 @@ std::vector<CgroupDriver> read_docker_driver(const ConfigFiles& files) {
   return {docker_default(root)};
 }
 
-std::string docker_config_file(const Root& root) {
+std::string docker_config_file(const host::Root& root) {
   return read_docker_unit(root).config;
 }
 
-std::optional<std::string> docker_exec_opt_file(const Root& root) {
+std::optional<std::string> docker_exec_opt_file(const host::Root& root) {
   return read_docker_unit(root).exec_opt_file;
 }
 
@@ -216,7 +216,7 @@ std::vector<CgroupDriver> read_crio_driver(const ConfigFiles& files) {
 }
 
 std::vector<CgroupDriver> read_podman_driver(const ConfigFiles& files) {
-  const Root& root = files.root();
+  const host::Root& root = files.root();
   if (!is_installed(root, "podman", "podman.service")) return {};
   std::vector<std::string> paths = {"/usr/share/containers/containers.conf",
                                     "/etc/containers/containers.conf"};
@@ -282,7 +282,7 @@ void add_setting(Collected& out, std::string_view key,
 
 }  // namespace
 
-Collected collect_runtime_config(const Host& host) {
+Collected collect_runtime_config(const host::Host& host) {
   Collected out;
   const ConfigFiles files(host.evidence);
   add_drivers(out, read_cgroup_drivers(files));
@@ -295,4 +295,4 @@ Collected collect_runtime_config(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

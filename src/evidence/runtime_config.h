@@ -10,7 +10,7 @@
 #include "evidence/config_files.h"
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct CgroupDriver {
   std::string runtime;  // "docker", "containerd", "cri-o", "podman"
@@ -46,12 +46,12 @@ std::optional<bool> docker_live_restore(const ConfigFiles& files);
 
 // systemd is the init and cgroup is v2: Docker's own choice, and advice, is the
 // systemd driver then.
-bool docker_prefers_systemd(const Root& root);
+bool docker_prefers_systemd(const host::Root& root);
 // daemon.json, or what --config-file of its unit says.
-std::string docker_config_file(const Root& root);
+std::string docker_config_file(const host::Root& root);
 // The unit's file that gives dockerd any --exec-opt: dockerd does not start
 // where daemon.json has "exec-opts" as well.
-std::optional<std::string> docker_exec_opt_file(const Root& root);
+std::optional<std::string> docker_exec_opt_file(const host::Root& root);
 
 inline constexpr std::string_view kDockerConfig = "/etc/docker/daemon.json";
 inline constexpr std::string_view kContainerdConfig =
@@ -60,6 +60,6 @@ inline constexpr std::string_view kCrioConfig = "/etc/crio/crio.conf";
 inline constexpr std::string_view kCrioDropIns = "/etc/crio/crio.conf.d";
 
 // Facts cgroup_driver, kubelet_cgroup_driver and cpu_manager.
-Collected collect_runtime_config(const Host& host);
+Collected collect_runtime_config(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

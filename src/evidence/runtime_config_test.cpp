@@ -7,13 +7,13 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 const std::string kUnits = "/usr/lib/systemd/system/";
 
 std::vector<CgroupDriver> drivers_of(const TempTree& tree) {
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   return read_cgroup_drivers(ConfigFiles(*root));
 }
 
@@ -30,12 +30,12 @@ std::string brief(const TempTree& tree) {
 }
 
 KubeletConfig kubelet_of(const TempTree& tree) {
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   return read_kubelet_config(ConfigFiles(*root));
 }
 
 Collected collected(const TempTree& tree) {
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   return collect_runtime_config(*host);
 }
 
@@ -91,7 +91,7 @@ TEST(DockerDriver, BrokenFileIsUnknown) {
 
 TEST(DockerDriver, LiveRestore) {
   TempTree tree;
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   const auto live = [&root] { return docker_live_restore(ConfigFiles(*root)); };
   EXPECT_EQ(live(), false);
   tree.file("/etc/docker/daemon.json", R"({"live-restore": true})");
@@ -219,7 +219,7 @@ TEST(ConfigFiles, ATextInTheFilesPlace) {
   TempTree tree;
   with_docker(tree).file("/etc/docker/daemon.json",
                          R"({"exec-opts": ["native.cgroupdriver=systemd"]})");
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   ConfigFiles files(*root);
   files.put("/etc/docker/daemon.json",
             R"({"exec-opts": ["native.cgroupdriver=cgroupfs"]})");
@@ -328,4 +328,4 @@ TEST(CommandFlags, Values) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -11,7 +11,7 @@
 #include "host/tool.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "runtime-versions";
@@ -42,7 +42,7 @@ constexpr Program kPrograms[] = {
      false},
 };
 
-bool exists_in(const Root& root, std::string_view program,
+bool exists_in(const host::Root& root, std::string_view program,
                std::initializer_list<std::string_view> folders) {
   return std::ranges::any_of(folders, [&](std::string_view folder) {
     return root.exists(fmt::format("{}/{}", folder, program));
@@ -57,7 +57,8 @@ Evidence version_fact(const Program& program, const std::string& version,
 }
 
 // By dpkg. A program in /usr/local, which is found first, is no package's.
-std::optional<Evidence> by_package(const Root& root, const Program& program,
+std::optional<Evidence> by_package(const host::Root& root,
+                                   const Program& program,
                                    std::string_view status) {
   if (exists_in(root, program.program, {"/usr/local/sbin", "/usr/local/bin"})) {
     return std::nullopt;
@@ -84,8 +85,8 @@ class Asker {
                           command + ": not asked, the others took too long"});
       return std::nullopt;
     }
-    const auto done = run_tool({std::string(program.program), "--version"},
-                               std::min(kOneTool, left));
+    const auto done = host::run_tool(
+        {std::string(program.program), "--version"}, std::min(kOneTool, left));
     if (!done) {
       if (done.error().kind != Error::Kind::not_found) {
         out.gaps.push_back({std::string(kSource), done.error().text});
@@ -117,7 +118,7 @@ std::string value_of(const Collected& collected, std::string_view key) {
   return {};
 }
 
-void add_links_needed(Collected& out, const Root& root) {
+void add_links_needed(Collected& out, const host::Root& root) {
   const auto links =
       links_needed(value_of(out, fact::kRunc), systemd_version(root));
   if (!links) return;
@@ -126,7 +127,7 @@ void add_links_needed(Collected& out, const Root& root) {
 }
 
 // Of a root whose packages we cannot read.
-void add_gap_for_rpm(Collected& out, const Root& root) {
+void add_gap_for_rpm(Collected& out, const host::Root& root) {
   for (const std::string_view path :
        {"/usr/lib/sysimage/rpm", "/var/lib/rpm"}) {
     if (!root.exists(path)) continue;
@@ -186,9 +187,9 @@ std::optional<LinksNeeded> links_needed(std::string_view runc,
                          runc, systemd)};
 }
 
-Collected collect_runtime_versions(const Host& host) {
+Collected collect_runtime_versions(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const std::string status = read_dpkg_status(root).value_or(std::string());
   const bool may_ask = root.is_machine();
   Asker asker;
@@ -206,4 +207,4 @@ Collected collect_runtime_versions(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // On this machine runc, crun and nvidia-ctk are asked for their version, since
 // the one in /usr/local, or the one that another package brings along, is no
@@ -15,7 +15,7 @@ namespace gpuward {
 // does not know them (20 to 60 ms each); all of it together takes 3 s at most.
 // In any other root nothing is run, and only dpkg's database counts.
 // Facts runc, crun, docker, containerd, toolkit and dev_char_links_needed.
-Collected collect_runtime_versions(const Host& host);
+Collected collect_runtime_versions(const host::Host& host);
 
 // The version in what `PROGRAM --version` prints: that of "runc version
 // 1.1.5+ds1", "Docker version 20.10.24+dfsg1, build …", "containerd
@@ -33,4 +33,4 @@ struct LinksNeeded {
 std::optional<LinksNeeded> links_needed(std::string_view runc,
                                         std::string_view systemd);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

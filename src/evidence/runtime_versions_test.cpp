@@ -8,7 +8,7 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 std::string value_of(const Collected& collected, std::string_view key) {
@@ -19,7 +19,7 @@ std::string value_of(const Collected& collected, std::string_view key) {
 }
 
 Collected versions_of(const TempTree& tree) {
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   return collect_runtime_versions(*host);
 }
 
@@ -94,7 +94,7 @@ TEST(RuntimeVersions, RpmIsAGapAndNothingIsNothing) {
 }
 
 TEST(RuntimeVersions, OfThisMachineInTime) {
-  const auto host = Host::open({"/", "/run"});
+  const auto host = host::Host::open({"/", "/run"});
   const Boot started = BootClock::now();
   const Collected got = collect_runtime_versions(*host);
   EXPECT_LT(BootClock::now() - started, 4s);
@@ -121,7 +121,7 @@ TEST(GpuOperator, VersionAndSwitch) {
   const std::string kBundle =
       "/run/containerd/io.containerd.runtime.v2.task/k8s.io/";
   const auto of = [](const TempTree& tree) {
-    const auto host = Host::open({tree.path(), "/run"});
+    const auto host = host::Host::open({tree.path(), "/run"});
     return collect_gpu_operator(*host);
   };
   TempTree tree;
@@ -188,10 +188,10 @@ TEST(Reloads, NoJournalIsNothing) {
   TempTree tree;
   tree.file("/proc/sys/kernel/random/boot_id",
             "1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f\n");
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   EXPECT_TRUE(collect_reloads(*host).evidence.empty());
   EXPECT_TRUE(collect_reloads(*host).gaps.empty());
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

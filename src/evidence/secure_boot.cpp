@@ -2,7 +2,7 @@
 
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "secure-boot";
@@ -23,9 +23,9 @@ Evidence state(bool is_on, std::string text) {
 
 }  // namespace
 
-Collected collect_secure_boot(const Host& host) {
+Collected collect_secure_boot(const host::Host& host) {
   Collected out;
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   // A container and a tree of files have no firmware: nothing is known.
   if (!root.exists(kFirmware)) return out;
   if (!root.exists(kEfi)) {
@@ -51,4 +51,4 @@ Collected collect_secure_boot(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

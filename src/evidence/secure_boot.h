@@ -4,9 +4,9 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // Fact secure_boot.
-Collected collect_secure_boot(const Host& host);
+Collected collect_secure_boot(const host::Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -11,7 +11,7 @@
 #include "model/fields.h"
 #include "model/nvml_returns.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kNvmlSource = "nvml";
@@ -329,4 +329,4 @@ std::vector<Evidence> facts_of(const Snapshot& snapshot, Wall now) {
   return std::move(facts.out);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

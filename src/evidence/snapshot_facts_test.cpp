@@ -5,7 +5,7 @@
 #include "model/facts.h"
 #include "model/fields.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 const Wall kNow = Wall(Millis(1'769'314'270'999));
@@ -189,4 +189,4 @@ TEST(SnapshotFacts, PciAddresses) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -5,12 +5,12 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "software";
 
-std::string cgroup_version(const Root& root) {
+std::string cgroup_version(const host::Root& root) {
   if (root.exists("/sys/fs/cgroup/cgroup.controllers")) return "v2";
   if (root.exists("/sys/fs/cgroup/devices")) return "v1";
   return {};
@@ -20,7 +20,7 @@ std::string cgroup_version(const Root& root) {
 
 // Every systemd carries its version in the name of its private library:
 // libsystemd-shared-252.so, libsystemd-shared-252.19-1.el9.so.
-std::string systemd_version(const Root& root) {
+std::string systemd_version(const host::Root& root) {
   constexpr std::array<std::string_view, 5> kFolders = {
       "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd",
       "/usr/lib64/systemd", "/usr/lib/systemd", "/lib/systemd"};
@@ -38,7 +38,7 @@ std::string systemd_version(const Root& root) {
   return {};
 }
 
-Collected collect_software(const Host& host) {
+Collected collect_software(const host::Host& host) {
   Collected out;
   const std::string systemd = systemd_version(host.evidence);
   if (!systemd.empty()) {
@@ -53,4 +53,4 @@ Collected collect_software(const Host& host) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

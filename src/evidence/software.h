@@ -5,11 +5,11 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
-Collected collect_software(const Host& host);
+Collected collect_software(const host::Host& host);
 
 // "252"; empty where it cannot be told.
-std::string systemd_version(const Root& root);
+std::string systemd_version(const host::Root& root);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 Evidence node_fact(std::string_view source, std::string_view key, Value value,
                    std::string text, std::string file) {
@@ -29,4 +29,4 @@ Gap gap_of(std::string_view source, const Error& error) {
   return {std::string(source), error.text};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -14,7 +14,7 @@
 #include "model/evidence.h"
 #include "model/stuck_task.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct Collected {
   std::vector<Evidence> evidence;
@@ -25,7 +25,7 @@ struct Collected {
 struct Source {
   std::string_view name;  // as in Evidence::source
   std::string_view what;  // for people
-  Collected (*collect)(const Host& host);
+  Collected (*collect)(const host::Host& host);
 };
 
 // Every source, in the order in which it is asked.
@@ -40,4 +40,4 @@ Evidence gpu_fact(std::string_view source, std::string_view pci,
 // "not readable: run as root", or the error's own words.
 Gap gap_of(std::string_view source, const Error& error);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

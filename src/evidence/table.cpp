@@ -23,7 +23,7 @@
 #include "evidence/source.h"
 #include "evidence/tasks.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 // Tasks before the logs: what a stuck task does is gone soonest.
@@ -68,4 +68,4 @@ constexpr Source kSources[] = {
 
 std::span<const Source> sources() { return kSources; }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

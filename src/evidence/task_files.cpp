@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "evidence/tasks.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr size_t kMaxFrames = 32;
@@ -21,7 +21,7 @@ std::string path_of(const TaskFolder& folder, std::string_view name) {
 
 // One of the process's descriptors is an NVIDIA node. Of a task in state D
 // that is the best sign there is, where the kernel shows no stack.
-bool holds_nvidia_node(const Root& root, int pid) {
+bool holds_nvidia_node(const host::Root& root, int pid) {
   const std::string folder = fmt::format("/proc/{}/fd", pid);
   const auto names = root.list(folder);
   if (!names) return false;
@@ -82,7 +82,7 @@ constexpr NamedCall kCalls[] = {
 
 }  // namespace
 
-std::vector<int> threads_of(const Root& root, int pid) {
+std::vector<int> threads_of(const host::Root& root, int pid) {
   std::vector<int> threads;
   const auto names = root.list(fmt::format("/proc/{}/task", pid));
   if (!names) return threads;
@@ -93,19 +93,20 @@ std::vector<int> threads_of(const Root& root, int pid) {
   return threads;
 }
 
-Result<TaskStat> stat_of(const Root& root, const TaskFolder& folder) {
-  return parse_task_stat(TRY(root.read(path_of(folder, "stat"), 4096)));
+Result<host::TaskStat> stat_of(const host::Root& root,
+                               const TaskFolder& folder) {
+  return host::parse_task_stat(TRY(root.read(path_of(folder, "stat"), 4096)));
 }
 
-std::string switches_of(const Root& root, const TaskFolder& folder) {
+std::string switches_of(const host::Root& root, const TaskFolder& folder) {
   const auto text = root.read(path_of(folder, "status"), 16 << 10);
   if (!text) return {};
   const size_t at = text->find("voluntary_ctxt_switches");
   return at == std::string::npos ? "" : text->substr(at);
 }
 
-StuckTask describe(const Root& root, const TaskFolder& folder,
-                   const TaskStat& stat) {
+StuckTask describe(const host::Root& root, const TaskFolder& folder,
+                   const host::TaskStat& stat) {
   StuckTask task;
   task.pid = folder.pid;
   task.tid = folder.tid;
@@ -173,4 +174,4 @@ std::string syscall_in(std::string_view text) {
   return fmt::format("call {}", *number);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -5,7 +5,7 @@
 #include "host/task.h"
 #include "model/snapshot.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // /proc/PID/task/TID
 struct TaskFolder {
@@ -13,12 +13,13 @@ struct TaskFolder {
   int tid = 0;
 };
 
-std::vector<int> threads_of(const Root& root, int pid);
-Result<TaskStat> stat_of(const Root& root, const TaskFolder& folder);
+std::vector<int> threads_of(const host::Root& root, int pid);
+Result<host::TaskStat> stat_of(const host::Root& root,
+                               const TaskFolder& folder);
 // Its counts of context switches, as text; empty if not readable.
-std::string switches_of(const Root& root, const TaskFolder& folder);
+std::string switches_of(const host::Root& root, const TaskFolder& folder);
 // All but the state R's `where`.
-StuckTask describe(const Root& root, const TaskFolder& folder,
-                   const TaskStat& stat);
+StuckTask describe(const host::Root& root, const TaskFolder& folder,
+                   const host::TaskStat& stat);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -10,7 +10,7 @@
 #include "host/task.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 constexpr std::string_view kSource = "tasks";
@@ -32,13 +32,13 @@ struct Process {
 // A task in state D, and how far it was.
 struct Candidate {
   TaskFolder folder;
-  TaskStat stat;
+  host::TaskStat stat;
   std::string switches;
 };
 
 class Scan {
  public:
-  Scan(const Root& root, const std::vector<int>& not_these)
+  Scan(const host::Root& root, const std::vector<int>& not_these)
       : root_(root), not_these_(not_these) {}
 
   TaskScan run() {
@@ -51,7 +51,7 @@ class Scan {
  private:
   bool late() const { return BootClock::now() - started_ > kScanTime; }
 
-  void look_at(const TaskFolder& folder, const TaskStat& stat) {
+  void look_at(const TaskFolder& folder, const host::TaskStat& stat) {
     if (stat.state != 'D') return;
     candidates_.push_back({folder, stat, switches_of(root_, folder)});
   }
@@ -68,7 +68,7 @@ class Scan {
         ++out_.skipped;
         continue;
       }
-      const auto stat = task_stat(root_, *pid);
+      const auto stat = host::task_stat(root_, *pid);
       if (!stat) continue;
       // The driver's own threads wait in it by design.
       if (*pid == kKernelThreads || stat->parent == kKernelThreads) continue;
@@ -113,7 +113,7 @@ class Scan {
     }
   }
 
-  const Root& root_;                   // the caller's
+  const host::Root& root_;             // the caller's
   const std::vector<int>& not_these_;  // the caller's
   const Boot started_ = BootClock::now();
   std::vector<Process> processes_;
@@ -124,8 +124,8 @@ class Scan {
 int rank(char state) { return state == 'D' ? 2 : state == 'R' ? 1 : 0; }
 
 // "kernel" or "user" for a running thread, by where its time goes.
-std::string where_it_runs(const Root& root, const TaskFolder& folder,
-                          const TaskStat& before) {
+std::string where_it_runs(const host::Root& root, const TaskFolder& folder,
+                          const host::TaskStat& before) {
   // On a busy machine it may not get the processor for a while.
   constexpr int kLooks = 12;
   for (int look = 0; look < kLooks; ++look) {
@@ -139,24 +139,25 @@ std::string where_it_runs(const Root& root, const TaskFolder& folder,
   return {};
 }
 
-Result<StuckTask> inspect_thread(const Root& root, const TaskFolder& folder,
-                                 const TaskStat& stat) {
+Result<StuckTask> inspect_thread(const host::Root& root,
+                                 const TaskFolder& folder,
+                                 const host::TaskStat& stat) {
   StuckTask task = describe(root, folder, stat);
   // The process is identified by its main thread.
-  task.start_time = TRY(task_stat(root, folder.pid)).start_time;
+  task.start_time = TRY(host::task_stat(root, folder.pid)).start_time;
   if (stat.state == 'R') task.where = where_it_runs(root, folder, stat);
   return task;
 }
 
 }  // namespace
 
-TaskScan scan_tasks(const Root& root, const std::vector<int>& not_these) {
+TaskScan scan_tasks(const host::Root& root, const std::vector<int>& not_these) {
   return Scan(root, not_these).run();
 }
 
-Result<StuckTask> inspect_task(const Root& proc_root, int pid) {
+Result<StuckTask> inspect_task(const host::Root& proc_root, int pid) {
   TaskFolder chosen{pid, pid};
-  TaskStat stat = TRY(task_stat(proc_root, pid));
+  host::TaskStat stat = TRY(host::task_stat(proc_root, pid));
   for (const int tid : threads_of(proc_root, pid)) {
     const auto other = stat_of(proc_root, {pid, tid});
     if (other && rank(other->state) > rank(stat.state)) {
@@ -167,12 +168,12 @@ Result<StuckTask> inspect_task(const Root& proc_root, int pid) {
   return inspect_thread(proc_root, chosen, stat);
 }
 
-Result<StuckTask> inspect_main_thread(const Root& proc_root, int pid) {
-  const TaskStat stat = TRY(task_stat(proc_root, pid));
+Result<StuckTask> inspect_main_thread(const host::Root& proc_root, int pid) {
+  const host::TaskStat stat = TRY(host::task_stat(proc_root, pid));
   return inspect_thread(proc_root, {pid, pid}, stat);
 }
 
-Collected collect_tasks(const Host& host) {
+Collected collect_tasks(const host::Host& host) {
   Collected out;
   TaskScan scan = scan_tasks(host.evidence, {});
   // Our own prober is a probe, with facts of its own.
@@ -215,4 +216,4 @@ std::string in_words(const StuckTask& task) {
   return text;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

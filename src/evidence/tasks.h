@@ -4,7 +4,7 @@
 
 #include "evidence/source.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 struct TaskScan {
   std::vector<StuckTask> in_driver;
@@ -19,17 +19,17 @@ struct TaskScan {
 // has few; a big server must not hide it), until 200 ms are over. A task
 // counts when it is in state D in the driver and has not moved 20 ms later.
 // `not_these`: our own probers, of which the caller knows more.
-TaskScan scan_tasks(const Root& root, const std::vector<int>& not_these);
+TaskScan scan_tasks(const host::Root& root, const std::vector<int>& not_these);
 
 // How one process stands: the thread of `pid` that looks most stuck (state D,
 // then R, then the main thread). Where that runs (R), it is looked at twice,
 // 50 ms apart, to tell kernel from user space. Fails if the process is gone.
-Result<StuckTask> inspect_task(const Root& proc_root, int pid);
+Result<StuckTask> inspect_task(const host::Root& proc_root, int pid);
 // The same of its main thread alone.
-Result<StuckTask> inspect_main_thread(const Root& proc_root, int pid);
+Result<StuckTask> inspect_main_thread(const host::Root& proc_root, int pid);
 
 // Tasks, and facts hung_task and hung_in_driver for each.
-Collected collect_tasks(const Host& host);
+Collected collect_tasks(const host::Host& host);
 
 // Pure parts.
 // "[<0>] nv_open+0x1/0x2 [nvidia]" → "nv_open [nvidia]"
@@ -41,4 +41,4 @@ bool is_in_driver(std::string_view frame);
 std::string syscall_in(std::string_view text);
 std::string in_words(const StuckTask& task);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 #include "model/facts.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 // A thread in a made-up /proc; its process is that of the same folder.
@@ -42,7 +42,7 @@ TEST(Tasks, FindsAThreadThatSitsInTheDriver) {
   put_file(tree, 60, 60, "wchan", "io_schedule");
   put_task(tree, 70, 70, "nv_queue", 'D', 1, 2);
   put_file(tree, 70, 70, "wchan", "nvidia_thread");
-  const TaskScan scan = scan_tasks(*Root::open(tree.path()), {});
+  const TaskScan scan = scan_tasks(*host::Root::open(tree.path()), {});
   ASSERT_EQ(scan.in_driver.size(), 1u);
   const StuckTask& task = scan.in_driver[0];
   EXPECT_EQ(task.pid, 50);
@@ -53,14 +53,15 @@ TEST(Tasks, FindsAThreadThatSitsInTheDriver) {
   EXPECT_EQ(task.stack.size(), 2u);
   EXPECT_EQ(task.stack[0], "os_acquire_rwlock_write [nvidia]");
   EXPECT_EQ(scan.untold, 0);
-  EXPECT_TRUE(scan_tasks(*Root::open(tree.path()), {50}).in_driver.empty());
+  EXPECT_TRUE(
+      scan_tasks(*host::Root::open(tree.path()), {50}).in_driver.empty());
 }
 
 TEST(Tasks, AnOpenNodeTellsWhereTheKernelDoesNot) {
   TempTree tree;
   put_task(tree, 50, 50, "nvidia-smi", 'D', 1);
   put_file(tree, 50, 50, "wchan", "0");
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   EXPECT_EQ(scan_tasks(*root, {}).untold, 1);
   tree.link("/proc/50/fd/3", "/dev/nvidiactl");
   EXPECT_EQ(scan_tasks(*root, {}).in_driver.size(), 1u);
@@ -72,7 +73,7 @@ TEST(Tasks, FactsAndGaps) {
   put_task(tree, 51, 51, "gpuward", 'D', 1);
   put_file(tree, 50, 50, "wchan", "nv_open_q");
   put_file(tree, 51, 51, "wchan", "nv_open_q");
-  const auto host = Host::open({tree.path(), "/run"});
+  const auto host = host::Host::open({tree.path(), "/run"});
   const Collected got = collect_tasks(*host);
   ASSERT_EQ(got.evidence.size(), 2u);
   EXPECT_EQ(got.evidence[0].key, fact::kHungTask);
@@ -88,7 +89,7 @@ TEST(Tasks, InspectPicksTheThreadThatLooksMostStuck) {
   put_task(tree, 50, 50, "a", 'S', 3);
   put_task(tree, 50, 51, "a", 'D', 3);
   put_task(tree, 50, 52, "a", 'R', 3);
-  const auto root = Root::open(tree.path());
+  const auto root = host::Root::open(tree.path());
   EXPECT_EQ(inspect_task(*root, 50)->tid, 51);
   EXPECT_FALSE(inspect_task(*root, 99).has_value());
   put_task(tree, 60, 60, "b", 'S', 1);
@@ -100,11 +101,11 @@ TEST(Tasks, InspectPicksTheThreadThatLooksMostStuck) {
 }
 
 TEST(Tasks, InspectsThisVeryProcess) {
-  const auto root = Root::open("/");
+  const auto root = host::Root::open("/");
   const auto task = inspect_task(*root, ::getpid());
   ASSERT_TRUE(task.has_value());
   EXPECT_EQ(task->state, 'R');
-  EXPECT_TRUE(is_same_task(*root, ::getpid(), task->start_time));
+  EXPECT_TRUE(host::is_same_task(*root, ::getpid(), task->start_time));
 }
 
 TEST(Tasks, Frames) {
@@ -134,4 +135,4 @@ TEST(Tasks, SystemCalls) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 // Where systemd looks, the first that has a file of a name wins.
@@ -51,7 +51,7 @@ std::vector<std::string> values_of(const std::vector<std::string>& texts,
 
 }  // namespace
 
-UnitFiles read_unit(const Root& root, std::string_view unit) {
+UnitFiles read_unit(const host::Root& root, std::string_view unit) {
   UnitFiles out;
   for (const std::string_view folder : kUnitFolders) {
     const std::string path = fmt::format("{}/{}", folder, unit);
@@ -87,4 +87,4 @@ std::vector<std::string> environments(const std::vector<std::string>& texts) {
   return values_of(texts, "Environment");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

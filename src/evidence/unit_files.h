@@ -7,7 +7,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::evidence {
 
 // A unit's text from its file and its drop-ins, in the order in which they
 // count.
@@ -18,7 +18,7 @@ struct UnitFiles {
 
 // Of the five folders that systemd reads, the first with a file of that name
 // counts (systemd.unit(5)). Generated and transient units are not seen.
-UnitFiles read_unit(const Root& root, std::string_view unit);
+UnitFiles read_unit(const host::Root& root, std::string_view unit);
 
 // The command lines that systemd would run: ExecStart= of the unit and its
 // drop-ins, in the order in which they count; an empty one forgets those
@@ -27,4 +27,4 @@ std::vector<std::string> exec_starts(const std::vector<std::string>& texts);
 // The same for Environment=, quotes and all.
 std::vector<std::string> environments(const std::vector<std::string>& texts);
 
-}  // namespace gpuward
+}  // namespace gpuward::evidence

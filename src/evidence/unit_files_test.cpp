@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::evidence {
 namespace {
 
 TEST(UnitFiles, ExecStarts) {
@@ -22,4 +22,4 @@ TEST(UnitFiles, Environments) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::evidence

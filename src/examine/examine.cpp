@@ -19,7 +19,7 @@
 #include "model/facts.h"
 #include "model/fields.h"
 
-namespace gpuward {
+namespace gpuward::examine {
 namespace {
 
 // Only the driver itself says for certain; its file is read by the prober.
@@ -35,9 +35,10 @@ Reading flavour_in(const Reading& driver_file) {
 }
 
 // What NVML says; while it says nothing, the loaded module's own version.
-Reading driver_version(const Host& host, const Reading& by_nvml, Wall now) {
+Reading driver_version(const host::Host& host, const Reading& by_nvml,
+                       Wall now) {
   if (by_nvml.state == Reading::State::value) return by_nvml;
-  const auto loaded = loaded_driver_version(host.evidence);
+  const auto loaded = evidence::loaded_driver_version(host.evidence);
   if (!loaded) return by_nvml;
   Reading reading = reading_of(*loaded, now);
   reading.why = "of the loaded module";
@@ -64,12 +65,12 @@ bool is_fact(const Evidence& evidence, std::string_view key) {
   return evidence.key == key;
 }
 
-Snapshot empty_snapshot(const Host& host, Wall now) {
+Snapshot empty_snapshot(const host::Host& host, Wall now) {
   Snapshot snapshot;
   snapshot.taken_at = now;
-  snapshot.boot_id = boot_id_of(host.self).value_or("");
-  snapshot.hostname = hostname(host.evidence).value_or("");
-  snapshot.uptime_seconds = uptime_seconds(host.evidence).value_or(0);
+  snapshot.boot_id = host::boot_id_of(host.self).value_or("");
+  snapshot.hostname = evidence::hostname(host.evidence).value_or("");
+  snapshot.uptime_seconds = evidence::uptime_seconds(host.evidence).value_or(0);
   return snapshot;
 }
 
@@ -113,7 +114,8 @@ std::vector<UnknownCheck> unexplained(const Snapshot& snapshot) {
 
 }  // namespace
 
-Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now) {
+Snapshot to_snapshot(const host::Host& host, const probe::Survey& survey,
+                     Wall now) {
   Snapshot snapshot = empty_snapshot(host, now);
   snapshot.init = survey.init;
   snapshot.driver_version = driver_version(host, survey.driver_version, now);
@@ -124,11 +126,11 @@ Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now) {
   snapshot.module_flavour = flavour_in(survey.driver_file);
   snapshot.gpus = survey.gpus;
   snapshot.probes = survey.probes;
-  add_addresses(snapshot, gpu_addresses(host.evidence), now);
+  add_addresses(snapshot, evidence::gpu_addresses(host.evidence), now);
   return snapshot;
 }
 
-Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now) {
+Snapshot unprobed_snapshot(const host::Host& host, std::string why, Wall now) {
   Snapshot snapshot = empty_snapshot(host, now);
   Probe probe;
   probe.why = std::move(why);
@@ -136,21 +138,21 @@ Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now) {
   return snapshot;
 }
 
-void add_other_tasks(Snapshot& snapshot, const Host& host) {
+void add_other_tasks(Snapshot& snapshot, const host::Host& host) {
   const bool hung =
       std::ranges::any_of(snapshot.probes, [](const Probe& probe) {
         return probe.state == Probe::State::stuck ||
                probe.state == Probe::State::waiting;
       });
-  if (hung) snapshot.other_tasks = collect_tasks(host).tasks;
+  if (hung) snapshot.other_tasks = evidence::collect_tasks(host).tasks;
 }
 
-Gathered gather(const Host& host) {
-  Gathered out{collect_all(host), {}};
+Gathered gather(const host::Host& host) {
+  Gathered out{evidence::collect_all(host), {}};
   const Boot started = BootClock::now();
-  ContainerLook look = look_at_containers(host);
+  containers::ContainerLook look = containers::look_at_containers(host);
   for (const Container& container : look.containers) {
-    for (Evidence& fact : facts_of(container)) {
+    for (Evidence& fact : containers::facts_of(container)) {
       out.evidence.push_back(std::move(fact));
     }
   }
@@ -161,7 +163,7 @@ Gathered gather(const Host& host) {
 }
 
 bool has_no_nvidia_hardware(const Gathered& gathered) {
-  const Collection& collection = gathered;
+  const evidence::Collection& collection = gathered;
   const auto was_given = [](const Container& one) { return !one.asked_only; };
   if (std::ranges::any_of(gathered.containers, was_given)) return false;
   const auto value_of = [&](std::string_view key) -> const Value* {
@@ -178,26 +180,29 @@ bool has_no_nvidia_hardware(const Gathered& gathered) {
          *nodes == Value(int64_t{0});
 }
 
-State fold_all(const Catalogue& catalogue, const Collection& collection,
-               const Snapshot& snapshot, Wall now) {
-  State state;
+diagnosis::State fold_all(const diagnosis::Catalogue& catalogue,
+                          const evidence::Collection& collection,
+                          const Snapshot& snapshot, Wall now) {
+  diagnosis::State state;
   for (const Evidence& evidence : collection.evidence) {
-    fold(catalogue, state, evidence);
+    diagnosis::fold(catalogue, state, evidence);
   }
-  for (const Evidence& evidence : facts_of(snapshot, now)) {
-    fold(catalogue, state, evidence);
+  for (const Evidence& evidence : evidence::facts_of(snapshot, now)) {
+    diagnosis::fold(catalogue, state, evidence);
   }
   for (const Evidence& evidence :
-       compare_registered(collection.evidence, snapshot)) {
-    fold(catalogue, state, evidence);
+       evidence::compare_registered(collection.evidence, snapshot)) {
+    diagnosis::fold(catalogue, state, evidence);
   }
   return state;
 }
 
-Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
+Diagnosis diagnose(const diagnosis::Catalogue& catalogue,
+                   const evidence::Collection& collection,
                    const Snapshot& snapshot, Wall now) {
-  const State state = fold_all(catalogue, collection, snapshot, now);
-  Diagnosis diagnosis = conclude(catalogue, state, collection.gaps, now);
+  const diagnosis::State state = fold_all(catalogue, collection, snapshot, now);
+  Diagnosis diagnosis =
+      diagnosis::conclude(catalogue, state, collection.gaps, now);
   const bool explained =
       std::ranges::any_of(diagnosis.findings, [](const Finding& finding) {
         return finding.severity == Severity::fault;
@@ -209,22 +214,23 @@ Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
   }
   // Other evidence may tell the same: not to have been told is no doubt.
   for (const Gap& gap : collection.gaps) {
-    if (gap.source != kKubeletPortSource) continue;
+    if (gap.source != evidence::kKubeletPortSource) continue;
     diagnosis.checks.unknown.push_back({gap.source, gap.why, false});
   }
   return diagnosis;
 }
 
 std::vector<Finding> diagnose_containers(
-    const Catalogue& catalogue, const std::vector<Container>& containers) {
-  State state;
+    const diagnosis::Catalogue& catalogue,
+    const std::vector<Container>& containers) {
+  diagnosis::State state;
   for (const Container& container : containers) {
-    for (const Evidence& fact : facts_of(container)) {
-      fold(catalogue, state, fact);
+    for (const Evidence& fact : containers::facts_of(container)) {
+      diagnosis::fold(catalogue, state, fact);
     }
   }
   std::vector<Finding> found =
-      conclude(catalogue, state, {}, wall_now()).findings;
+      diagnosis::conclude(catalogue, state, {}, wall_now()).findings;
   std::erase_if(found, [](const Finding& finding) {
     return finding.subject.kind != Subject::Kind::container ||
            finding.subject.name.empty();
@@ -232,4 +238,4 @@ std::vector<Finding> diagnose_containers(
   return found;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::examine

@@ -12,40 +12,44 @@
 #include "model/snapshot.h"
 #include "probe/survey.h"
 
-namespace gpuward {
+namespace gpuward::examine {
 
 // What the machine says without being probed.
-struct Gathered : Collection {
+struct Gathered : evidence::Collection {
   std::vector<Container> containers;  // those with NVIDIA devices
 };
 
 // All sources and the containers; their facts stand in `evidence`.
-Gathered gather(const Host& host);
+Gathered gather(const host::Host& host);
 
 // Survey and host identity as one snapshot; without findings.
-Snapshot to_snapshot(const Host& host, const probe::Survey& survey, Wall now);
+Snapshot to_snapshot(const host::Host& host, const probe::Survey& survey,
+                     Wall now);
 
 // Where a probe does not come back: who else sits in the driver. Takes up to
 // 200 ms on a large machine; does nothing while the probes are well.
-void add_other_tasks(Snapshot& snapshot, const Host& host);
+void add_other_tasks(Snapshot& snapshot, const host::Host& host);
 
 // No PCI device, no module, no device node of NVIDIA and no container that was
 // given one: nothing to probe. False where that could not be read.
 bool has_no_nvidia_hardware(const Gathered& gathered);
 
 // What a probe would be asked for, where none is to run (`why`: released, …).
-Snapshot unprobed_snapshot(const Host& host, std::string why, Wall now);
+Snapshot unprobed_snapshot(const host::Host& host, std::string why, Wall now);
 
 // What was collected and probed, folded: what diagnosis works on.
-State fold_all(const Catalogue& catalogue, const Collection& collection,
-               const Snapshot& snapshot, Wall now);
+diagnosis::State fold_all(const diagnosis::Catalogue& catalogue,
+                          const evidence::Collection& collection,
+                          const Snapshot& snapshot, Wall now);
 
 // The pure stages over everything that was collected.
-Diagnosis diagnose(const Catalogue& catalogue, const Collection& collection,
+Diagnosis diagnose(const diagnosis::Catalogue& catalogue,
+                   const evidence::Collection& collection,
                    const Snapshot& snapshot, Wall now);
 
 // What the catalogue says of containers alone.
 std::vector<Finding> diagnose_containers(
-    const Catalogue& catalogue, const std::vector<Container>& containers);
+    const diagnosis::Catalogue& catalogue,
+    const std::vector<Container>& containers);
 
-}  // namespace gpuward
+}  // namespace gpuward::examine

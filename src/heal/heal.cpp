@@ -18,7 +18,7 @@
 #include "host/task.h"
 #include "plan/plan_containers.h"
 
-namespace gpuward {
+namespace gpuward::heal {
 namespace {
 
 constexpr int kSweepTimer = 40;
@@ -33,7 +33,7 @@ constexpr Millis kSlowLook = 300ms;
 constexpr Millis kFirstLooks[] = {30ms, 120ms, 400ms, 1s, 2s};
 
 bool is_lost(const Container& container) {
-  return access_now(container) == NodeAccess::Now::denied;
+  return containers::access_now(container) == NodeAccess::Now::denied;
 }
 
 bool is_at_risk(const Container& container) {
@@ -43,10 +43,10 @@ bool is_at_risk(const Container& container) {
 
 std::string state_in_words(const Container& container) {
   if (is_lost(container)) {
-    const std::string who = who_denies(container);
+    const std::string who = containers::who_denies(container);
     return "lost its GPU" + (who.empty() ? "" : ": " + who);
   }
-  if (access_now(container) == NodeAccess::Now::unknown) {
+  if (containers::access_now(container) == NodeAccess::Now::unknown) {
     const auto node = std::ranges::find_if(
         container.nodes,
         [](const NodeAccess& one) { return !one.why.empty(); });
@@ -60,9 +60,9 @@ std::string state_in_words(const Container& container) {
 }  // namespace
 
 struct Healer::Inside {
-  const Host& host;
-  const Catalogue& catalogue;
-  Loop& loop;
+  const host::Host& host;
+  const diagnosis::Catalogue& catalogue;
+  loop::Loop& loop;
   Settings settings;
   Tell tell_;
   SystemdWatch systemd{host, loop, kSystemdTimers, heard()};
@@ -185,7 +185,7 @@ struct Healer::Inside {
 
   bool is_there_still(Container& container) {
     const Boot began = BootClock::now();
-    const auto looked = look_again(host, container);
+    const auto looked = containers::look_again(host, container);
     if (BootClock::now() - began > kSlowLook) {
       slow.insert(container.id);
     } else {
@@ -219,7 +219,7 @@ struct Healer::Inside {
   }
 
   void sweep_now() {
-    ContainerLook look = look_at_containers(host);
+    containers::ContainerLook look = containers::look_at_containers(host);
     tell_of_gaps(look.gaps);
     // A disk that does not answer ends no container.
     if (!look.is_whole) return;
@@ -293,8 +293,8 @@ struct Healer::Inside {
   }
 
   void care_for(const std::vector<Container>& sick) {
-    const Plan plan =
-        plan_containers(diagnose_containers(catalogue, sick), sick);
+    const Plan plan = plan::plan_containers(
+        examine::diagnose_containers(catalogue, sick), sick);
     for (const Refusal& refusal : plan.refusals) {
       if (const Container* one = find(sick, refusal.subject)) {
         tell_once(HealEvent::Kind::left, *one,
@@ -332,11 +332,11 @@ struct Healer::Inside {
       return;
     }
     const Plan only_steps{plan.steps, {}};
-    const Watcher watcher{.begins = {}, .ended = [&](const Outcome& outcome) {
-                            ended(outcome, sick);
-                          }};
+    const action::Watcher watcher{
+        .begins = {},
+        .ended = [&](const Outcome& outcome) { ended(outcome, sick); }};
     if (!std::exchange(recovered, true)) {
-      const auto finished = finish_interrupted(host, *ledger, watcher);
+      const auto finished = action::finish_interrupted(host, *ledger, watcher);
       if (!finished) {
         recovered = false;
         tell(HealEvent::Kind::systemd,
@@ -345,12 +345,12 @@ struct Healer::Inside {
         return;
       }
     }
-    carry_out(host, *ledger, only_steps, watcher);
+    action::carry_out(host, *ledger, only_steps, watcher);
   }
 
-  Result<Ledger> open_ledger() {
-    const std::string boot_id = TRY(boot_id_of(host.self));
-    return Ledger::open_for_acting(host.state_dir, boot_id);
+  Result<ledger::Ledger> open_ledger() {
+    const std::string boot_id = TRY(host::boot_id_of(host.self));
+    return ledger::Ledger::open_for_acting(host.state_dir, boot_id);
   }
 
   // The first protection is none; after it, to have to protect again is as
@@ -371,7 +371,8 @@ struct Healer::Inside {
     if (before == nullptr) return;
     note_heal(*before, outcome);
     const auto mine = std::ranges::find(known, before->id, &Container::id);
-    const bool looked = mine != known.end() && look_again(host, *mine);
+    const bool looked =
+        mine != known.end() && containers::look_again(host, *mine);
     // For what no list of systemd's prevents (a legacy container and updates)
     // that is so at each look.
     if (outcome.state == Outcome::State::already && looked) {
@@ -396,15 +397,15 @@ struct Healer::Inside {
   }
 };
 
-Healer::Healer(const Host& host, const Catalogue& catalogue, Loop& loop,
-               Settings settings, Tell tell)
+Healer::Healer(const host::Host& host, const diagnosis::Catalogue& catalogue,
+               loop::Loop& loop, Settings settings, Tell tell)
     : inside_(std::make_unique<Inside>(host, catalogue, loop, settings,
                                        std::move(tell))) {}
 Healer::~Healer() = default;
 
 Result<void> Healer::start() {
   if (inside_->settings.heal && inside_->settings.apply) {
-    if (const auto why = why_not_to_act(inside_->host)) {
+    if (const auto why = action::why_not_to_act(inside_->host)) {
       return fail(Error::Kind::denied, *why);
     }
   }
@@ -417,4 +418,4 @@ const std::vector<Container>& Healer::containers() const {
   return inside_->known;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

@@ -26,7 +26,7 @@
 #include "model/container.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::heal {
 
 struct HealEvent {
   enum class Kind {
@@ -57,8 +57,8 @@ class Healer {
   };
   using Tell = std::function<void(const HealEvent&)>;
 
-  Healer(const Host& host, const Catalogue& catalogue, Loop& loop,
-         Settings settings, Tell tell);
+  Healer(const host::Host& host, const diagnosis::Catalogue& catalogue,
+         loop::Loop& loop, Settings settings, Tell tell);
   ~Healer();
   Healer(const Healer&) = delete;
   Healer& operator=(const Healer&) = delete;
@@ -74,4 +74,4 @@ class Healer {
   std::unique_ptr<Inside> inside_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

@@ -11,12 +11,12 @@
 #include <cstring>
 #include <utility>
 
-namespace gpuward {
+namespace gpuward::heal {
 
-ScopeWatch::ScopeWatch(const Root& root, Fd inotify)
+ScopeWatch::ScopeWatch(const host::Root& root, Fd inotify)
     : root_(&root), inotify_(std::move(inotify)) {}
 
-Result<ScopeWatch> ScopeWatch::create(const Root& root) {
+Result<ScopeWatch> ScopeWatch::create(const host::Root& root) {
   Fd inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify.valid()) return fail_errno(errno, "watching systemd's files");
   return ScopeWatch(root, std::move(inotify));
@@ -55,4 +55,4 @@ std::set<std::string> ScopeWatch::take() {
   return written;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

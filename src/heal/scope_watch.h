@@ -13,12 +13,12 @@
 #include "base/result.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::heal {
 
 class ScopeWatch {
  public:
   // `root` outlives the watch.
-  static Result<ScopeWatch> create(const Root& root);
+  static Result<ScopeWatch> create(const host::Root& root);
 
   int fd() const { return inotify_.get(); }
   // From now on too; nothing happens for a unit that is watched already, or of
@@ -28,11 +28,11 @@ class ScopeWatch {
   std::set<std::string> take();
 
  private:
-  ScopeWatch(const Root& root, Fd inotify);
+  ScopeWatch(const host::Root& root, Fd inotify);
 
-  const Root* root_;
+  const host::Root* root_;
   Fd inotify_;
   std::map<int, std::string> units_;  // by the number of their watch
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

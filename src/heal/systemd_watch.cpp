@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace gpuward {
+namespace gpuward::heal {
 namespace {
 
 // systemd writes a unit's properties down, then applies them.
@@ -12,8 +12,8 @@ constexpr Millis kReconnectSlowly = 5s;
 
 }  // namespace
 
-SystemdWatch::SystemdWatch(const Host& host, Loop& loop, int first_timer,
-                           Heard heard)
+SystemdWatch::SystemdWatch(const host::Host& host, loop::Loop& loop,
+                           int first_timer, Heard heard)
     : host_(host),
       loop_(loop),
       connect_timer_(first_timer),
@@ -39,10 +39,10 @@ void SystemdWatch::set_timer(int timer, Millis in,
 }
 
 void SystemdWatch::connect() {
-  auto bus = Systemd::connect(host_.self);
+  auto bus = host::Systemd::connect(host_.self);
   Result<void> subscribed = {};
   if (bus) {
-    systemd_ = std::make_unique<Systemd>(std::move(*bus));
+    systemd_ = std::make_unique<host::Systemd>(std::move(*bus));
     const auto scope = [this](const std::string& unit) {
       if (unit.ends_with(".scope")) heard_.scope(unit);
     };
@@ -97,4 +97,4 @@ void SystemdWatch::tell_written() {
   heard_.written(std::exchange(written_, {}));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

@@ -16,7 +16,7 @@
 #include "host/systemd.h"
 #include "loop/loop.h"
 
-namespace gpuward {
+namespace gpuward::heal {
 
 class SystemdWatch {
  public:
@@ -34,7 +34,8 @@ class SystemdWatch {
   };
 
   // Uses the timers `first_timer` and the one after it.
-  SystemdWatch(const Host& host, Loop& loop, int first_timer, Heard heard);
+  SystemdWatch(const host::Host& host, loop::Loop& loop, int first_timer,
+               Heard heard);
 
   // Does nothing on a simulated node, or one that is not this machine.
   void start();
@@ -48,15 +49,15 @@ class SystemdWatch {
   void tell_written();
   void set_timer(int timer, Millis in, void (SystemdWatch::*handler)());
 
-  const Host& host_;
-  Loop& loop_;
+  const host::Host& host_;
+  loop::Loop& loop_;
   const int connect_timer_;
   const int written_timer_;
   Heard heard_;
-  std::unique_ptr<Systemd> systemd_;
+  std::unique_ptr<host::Systemd> systemd_;
   std::unique_ptr<ScopeWatch> scopes_;
   std::set<std::string> written_;  // until it is applied
   bool told_ = false;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::heal

@@ -21,7 +21,7 @@
 #include "host/law.h"
 #include "host/walk.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 // What a killed writer leaves behind is known by this.
@@ -294,4 +294,4 @@ Result<void> make_folder(const Root& root, std::string_view path) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -15,7 +15,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 // Replaces the file or makes it (0644, of the caller). Owner, mode, access
 // list and extended attributes (SELinux) of an existing one are kept. On disk
@@ -32,4 +32,4 @@ Result<void> remove_file(const Root& root, std::string_view path);
 // With its parents, 0755. Error::busy where something else has the name.
 Result<void> make_folder(const Root& root, std::string_view path);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -14,7 +14,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 using Kind = Error::Kind;
@@ -253,4 +253,4 @@ TEST(MakeFolder, WithParentsWhateverTheUmask) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

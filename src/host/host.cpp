@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <utility>
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 // What was asked for, else the environment's word, else the default.
@@ -80,4 +80,4 @@ Result<void> make_run_dir(const Host& host) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -16,7 +16,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 struct Host {
   Root evidence;
@@ -53,4 +53,4 @@ struct Host {
 // its parent must exist.
 Result<void> make_run_dir(const Host& host);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

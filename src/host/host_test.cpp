@@ -6,7 +6,7 @@
 
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 TEST(Host, OpensWhatWasAskedForAndSaysWhatIsMissing) {
@@ -42,4 +42,4 @@ TEST(Host, MakesTheRunDirectoryOnceAndRefusesAFileInItsPlace) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 constexpr std::string_view kDriverFile =
@@ -61,4 +61,4 @@ std::optional<std::string_view> why_it_may_block(std::string_view path) {
   return std::nullopt;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -7,11 +7,11 @@
 #include <optional>
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::host {
 
 // Why reading `path` (absolute and normal, as seen inside a root) could run
 // driver code or wait for a stuck task; nothing if it is safe. It sees names
 // only: Root asks it for the true name behind links as well.
 std::optional<std::string_view> why_it_may_block(std::string_view path);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 TEST(Law, RefusesWhatCouldRunTheDriverOrWaitForATask) {
@@ -34,4 +34,4 @@ TEST(Law, AllowsWhatIsSafe) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -18,7 +18,7 @@
 #include "host/law.h"
 #include "host/walk.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 // null, zero, random, kmsg: the only devices whose opening runs nothing that
@@ -213,4 +213,4 @@ std::string Root::outside(std::string_view path) const {
   return directory_ + std::string(path);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -21,7 +21,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 class Root {
  public:
@@ -64,4 +64,4 @@ class Root {
   std::string directory_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::host

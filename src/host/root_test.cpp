@@ -9,7 +9,7 @@
 #include "host/walk.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 Root root_of(const TempTree& tree) {
@@ -139,4 +139,4 @@ TEST(Walk, NormalPath) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

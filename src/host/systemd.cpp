@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 constexpr const char* kSystemd = "org.freedesktop.systemd1";
@@ -409,4 +409,4 @@ Result<void> Systemd::process() {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

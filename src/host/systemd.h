@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 // One entry of DeviceAllow: "/dev/char/195:0" and "rw".
 using DeviceAllow = std::vector<std::pair<std::string, std::string>>;
@@ -78,4 +78,4 @@ class Systemd {
   std::unique_ptr<Inside> inside_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::host

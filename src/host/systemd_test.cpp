@@ -8,7 +8,7 @@
 #include "support/fake_systemd.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 const std::string kUnit = "docker-0123.scope";
@@ -97,4 +97,4 @@ TEST_F(SystemdTest, HearsOfChangesAndOfTheEnd) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

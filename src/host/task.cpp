@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 // Fields as numbered in proc(5), counted from the one after the command.
@@ -58,4 +58,4 @@ Result<std::string> boot_id_of(const Root& root) {
   return root.read_word("/proc/sys/kernel/random/boot_id");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -8,7 +8,7 @@
 
 #include "host/root.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 struct TaskStat {
   int pid = 0;
@@ -34,4 +34,4 @@ bool is_same_task(const Root& root, int pid, uint64_t start_time);
 
 Result<std::string> boot_id_of(const Root& root);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

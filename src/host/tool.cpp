@@ -18,7 +18,7 @@
 
 #include "base/fd.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 constexpr size_t kMaxOutput = 64 << 10;
@@ -226,4 +226,4 @@ Result<ToolResult> run_tool(const std::vector<std::string>& command,
   return ToolResult{*code, std::move(out.text), std::move(err.text)};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

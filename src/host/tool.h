@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 struct ToolResult {
   int exit_code = 0;   // 128 + N where signal N ended it
@@ -28,4 +28,4 @@ struct ToolResult {
 Result<ToolResult> run_tool(const std::vector<std::string>& command,
                             Millis deadline);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

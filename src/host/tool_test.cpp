@@ -12,7 +12,7 @@
 #include "host/root.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 Result<ToolResult> shell(const std::string& script, Millis deadline = 5s) {
@@ -134,4 +134,4 @@ TEST(Tool, WhatCannotBeStartedIsAnErrorNotAnExitCode) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -22,7 +22,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 constexpr size_t kMostInput = 16 << 10;  // fits into a pipe as it is
@@ -230,4 +230,4 @@ Result<std::string> run_unprivileged(const UnprivilegedRun& run) {
   return result_of(run.name, *status, heard);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 struct UnprivilegedRun {
   // Of a program in the folder of this one, or in ../libexec/gpuward.
@@ -24,4 +24,4 @@ struct UnprivilegedRun {
 // its own words; Error::not_found where there is no such program.
 Result<std::string> run_unprivileged(const UnprivilegedRun& run);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

@@ -15,7 +15,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::host {
 namespace {
 
 constexpr int kMaxLinks = 40;  // as the kernel
@@ -126,4 +126,4 @@ std::string normal_path(std::string_view path) {
   return out.empty() ? "/" : out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::host

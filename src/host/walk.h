@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 
-namespace gpuward {
+namespace gpuward::host {
 
 // Opens `path` (absolute) as if `root` were "/", with `flags` and O_CLOEXEC;
 // the links on the way and, without O_NOFOLLOW, at its end stay inside. The
@@ -19,4 +19,4 @@ Result<Fd> walk_in_root(int root, std::string_view path, int flags);
 // "/a/./b//../c" → "/a/c"; links are not looked at.
 std::string normal_path(std::string_view path);
 
-}  // namespace gpuward
+}  // namespace gpuward::host

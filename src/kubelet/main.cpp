@@ -30,18 +30,18 @@ int report(const Result<void>& result, std::string_view role) {
   return is_usage ? kWrongUsage : kFailed;
 }
 
-Result<Loop> new_loop() {
+Result<loop::Loop> new_loop() {
   // A log that nobody reads any more must not end us.
   (void)std::signal(SIGPIPE, SIG_IGN);
-  Loop loop = TRY(Loop::create());
+  loop::Loop loop = TRY(loop::Loop::create());
   // Before gRPC starts its threads, which would take the signals else.
   TRY_VOID(loop.end_on_signals());
   return loop;
 }
 
-Result<void> run_guard(const GuardSettings& settings) {
-  Loop loop = TRY(new_loop());
-  const auto guard = TRY(Guard::start(loop, settings));
+Result<void> run_guard(const guard::GuardSettings& settings) {
+  loop::Loop loop = TRY(new_loop());
+  const auto guard = TRY(guard::Guard::start(loop, settings));
   ::sd_notify(0, "READY=1");
   return loop.run();
 }
@@ -53,8 +53,9 @@ std::optional<std::string> from_environment(std::string_view name) {
   return value;
 }
 
-Result<std::optional<ConfigText>> config_text(const GivenFlags& flags) {
-  const std::string path = config_file_of(flags, from_environment);
+Result<std::optional<plugin::ConfigText>> config_text(
+    const plugin::GivenFlags& flags) {
+  const std::string path = plugin::config_file_of(flags, from_environment);
   if (path.empty()) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
@@ -62,12 +63,12 @@ Result<std::optional<ConfigText>> config_text(const GivenFlags& flags) {
     return fail(Error::Kind::malformed,
                 "the configuration file " + path + " cannot be read");
   }
-  return ConfigText{path, text.str()};
+  return plugin::ConfigText{path, text.str()};
 }
 
-Result<LoadedSettings> settings_of(const DevicePluginOptions& options) {
+Result<plugin::LoadedSettings> settings_of(const DevicePluginOptions& options) {
   const auto file = TRY(config_text(options.flags));
-  return load_settings(options.flags, from_environment, file);
+  return plugin::load_settings(options.flags, from_environment, file);
 }
 
 enum class Ending { for_good, to_start_anew };
@@ -75,14 +76,14 @@ enum class Ending { for_good, to_start_anew };
 // SIGHUP is a start anew, with the configuration file as it is then; where that
 // makes no sense, all goes on as it was.
 Result<Ending> run_device_plugin(const DevicePluginOptions& options) {
-  LoadedSettings loaded = TRY(settings_of(options));
+  plugin::LoadedSettings loaded = TRY(settings_of(options));
   for (const std::string& warning : loaded.warnings) {
     fmt::print(stderr, "gpuward device-plugin: warning: {}\n", warning);
   }
   // For good: a thread of ours may outlive everything else.
-  static const Host host =
-      TRY(Host::open({.root = options.root, .run_dir = options.run_dir}));
-  Loop loop = TRY(new_loop());
+  static const host::Host host =
+      TRY(host::Host::open({.root = options.root, .run_dir = options.run_dir}));
+  loop::Loop loop = TRY(new_loop());
   auto ending = Ending::for_good;
   TRY_VOID(loop.on_signal(SIGHUP, [&] {
     const auto again = settings_of(options);
@@ -94,10 +95,10 @@ Result<Ending> run_device_plugin(const DevicePluginOptions& options) {
     ending = Ending::to_start_anew;
     loop.end();
   }));
-  const auto plugin =
-      TRY(DevicePlugin::start(loop, host,
-                              {.state_dir = options.state_dir,
-                               .settings = std::move(loaded.settings)}));
+  const auto plugin = TRY(
+      service::DevicePlugin::start(loop, host,
+                                   {.state_dir = options.state_dir,
+                                    .settings = std::move(loaded.settings)}));
   ::sd_notify(0, "READY=1");
   TRY_VOID(loop.run());
   return ending;
@@ -114,7 +115,7 @@ Result<void> start_anew(char** arguments) {
 struct Run {
   char** arguments;
   int operator()(const Done& done) const { return done.exit_code; }
-  int operator()(const GuardSettings& settings) const {
+  int operator()(const guard::GuardSettings& settings) const {
     return report(run_guard(settings), "guard");
   }
   int operator()(const DevicePluginOptions& options) const {

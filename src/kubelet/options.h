@@ -20,10 +20,10 @@ struct DevicePluginOptions {
   std::string root;  // of the machine whose nodes are handed out
   std::string run_dir;
   std::string state_dir;
-  GivenFlags flags;
+  plugin::GivenFlags flags;
 };
 
-using Options = std::variant<Done, GuardSettings, DevicePluginOptions>;
+using Options = std::variant<Done, guard::GuardSettings, DevicePluginOptions>;
 
 // sysexits.h's EX_USAGE, as all of gpuward.
 inline constexpr int kWrongUsage = 64;

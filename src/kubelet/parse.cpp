@@ -26,13 +26,13 @@ void add_duration(CLI::App& verb, const std::string& name, Millis& out,
       ->default_str(to_words(out));
 }
 
-void add_deadline(CLI::App& verb, const std::string& name, PerResource& out,
-                  const std::string& about) {
+void add_deadline(CLI::App& verb, const std::string& name,
+                  guard::PerResource& out, const std::string& about) {
   verb.add_option_function<std::vector<std::string>>(
           name,
           [&out, name](const std::vector<std::string>& texts) {
             for (const std::string& text : texts) {
-              const auto set = set_deadline(out, text);
+              const auto set = guard::set_deadline(out, text);
               if (!set) throw CLI::ValidationError(name, set.error().text);
             }
           },
@@ -42,7 +42,7 @@ void add_deadline(CLI::App& verb, const std::string& name, PerResource& out,
       ->default_str(to_words(out.usual));
 }
 
-void add_guard(CLI::App& app, GuardSettings& settings) {
+void add_guard(CLI::App& app, guard::GuardSettings& settings) {
   settings.kubelet_dir = kKubeletDir;
   settings.plugin_dir = std::string(kGuardState) + "/device-plugins";
   settings.state_dir = kGuardState;
@@ -86,33 +86,33 @@ void add_guard(CLI::App& app, GuardSettings& settings) {
 }
 
 // "--driver-root,--nvidia-driver-root".
-std::string names_of(const SettingRow& row) {
+std::string names_of(const plugin::SettingRow& row) {
   std::string out;
-  for (const std::string_view flag : flags_of(row)) {
+  for (const std::string_view flag : plugin::flags_of(row)) {
     out += (out.empty() ? "--" : ",--") + std::string(flag);
   }
   return out;
 }
 
-std::string help_of(const SettingRow& row) {
+std::string help_of(const plugin::SettingRow& row) {
   std::string out(row.help);
   std::string names;
-  for (const std::string_view name : environment_of(row)) {
+  for (const std::string_view name : plugin::environment_of(row)) {
     names += (names.empty() ? "$" : ", $") + std::string(name);
   }
   return names.empty() ? out : out + " (" + names + ")";
 }
 
 // A yes/no flag stands alone or is given a value after "=", as there.
-CLI::Option* add_setting(CLI::App& verb, const SettingRow& row,
-                         GivenFlags& given) {
+CLI::Option* add_setting(CLI::App& verb, const plugin::SettingRow& row,
+                         plugin::GivenFlags& given) {
   auto& values = given[std::string(row.flag)];
-  if (row.kind == SettingRow::Kind::yes_no) {
+  if (row.kind == plugin::SettingRow::Kind::yes_no) {
     return verb.add_flag(names_of(row), values, help_of(row));
   }
   return verb.add_option(names_of(row), values, help_of(row))
       ->allow_extra_args(false)
-      ->type_name(row.kind == SettingRow::Kind::time ? "TIME" : "VALUE")
+      ->type_name(row.kind == plugin::SettingRow::Kind::time ? "TIME" : "VALUE")
       ->default_str(std::string(row.otherwise));
 }
 
@@ -133,7 +133,7 @@ void add_device_plugin(CLI::App& app, DevicePluginOptions& options) {
                    "what lasts over a restart")
       ->type_name("DIR")
       ->capture_default_str();
-  for (const SettingRow& row : setting_rows()) {
+  for (const plugin::SettingRow& row : plugin::setting_rows()) {
     if (row.is_flag) add_setting(*verb, row, options.flags);
   }
   verb->footer(
@@ -147,7 +147,7 @@ void add_device_plugin(CLI::App& app, DevicePluginOptions& options) {
 Options parse(int argc, char** argv) {
   CLI::App app("The kubelet roles of gpuward.", "gpuward");
   app.require_subcommand(1);
-  GuardSettings guard;
+  guard::GuardSettings guard;
   DevicePluginOptions plugin;
   add_guard(app, guard);
   add_device_plugin(app, plugin);

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <limits>
 
-namespace gpuward {
+namespace gpuward::ledger {
 namespace {
 
 Result<void> wait_for(int socket, short events, Boot deadline) {
@@ -123,4 +123,4 @@ Error error_of(const Json& error) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 
 // An operation with its arguments is some kilobytes.
 inline constexpr size_t kMostFrameBytes = 128 << 10;
@@ -27,4 +27,4 @@ Result<Frame> receive_frame(int socket, Boot deadline);
 Json error_frame(const Error& error);
 Error error_of(const Json& error);
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -19,7 +19,7 @@
 #include "ledger/channel.h"
 #include "ledger/store.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 namespace {
 
 constexpr int kSocket = 3;
@@ -203,4 +203,4 @@ Result<Keeper> start_keeper(Boot deadline) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 
 struct Keeper {
   Fd socket;      // ends the keeper when it is closed
@@ -25,4 +25,4 @@ struct Keeper {
 // and are answered with "error" where they fail.
 Result<Keeper> start_keeper(Boot deadline);
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

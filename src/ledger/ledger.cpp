@@ -14,7 +14,7 @@
 #include "ledger/store.h"
 #include "model/json.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 namespace {
 
 // By the kind of an operation's newest entry.
@@ -279,4 +279,4 @@ Result<std::vector<LedgerEntry>> Ledger::entries(size_t most) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -23,7 +23,7 @@
 #include "base/time.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 
 // How far an operation came, as the newest entry about it says.
 enum class Stage {
@@ -105,4 +105,4 @@ class Ledger {
   std::unique_ptr<Inside> inside_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

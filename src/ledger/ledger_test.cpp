@@ -15,7 +15,7 @@
 #include "ledger/store.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::ledger {
 namespace {
 
 Step step(const std::string& name = "web") {
@@ -299,4 +299,4 @@ TEST_F(FrozenDisk, StallsOnlyTheKeeper) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-namespace gpuward {
+namespace gpuward::ledger {
 namespace {
 
 constexpr int64_t kSchema = 1;
@@ -285,4 +285,4 @@ Result<void> Store::forget(Wall older_than, int64_t most_entries) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

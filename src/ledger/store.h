@@ -13,7 +13,7 @@
 
 struct sqlite3;
 
-namespace gpuward {
+namespace gpuward::ledger {
 
 // A row as it stands there; `what` is JSON.
 struct StoredEntry {
@@ -67,4 +67,4 @@ class Store {
   std::string file_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::ledger

@@ -5,7 +5,7 @@
 
 #include "logs/pile_for_tests.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 using testing::Pile;
@@ -81,4 +81,4 @@ TEST(BugReport, AnEarlierBootIsNotNow) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

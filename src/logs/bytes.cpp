@@ -4,7 +4,7 @@
 
 #include "logs/decoders.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 // A member of an archive may be packed in a packed archive; more is a trap.
@@ -53,4 +53,4 @@ std::unique_ptr<Buffered> unpacked(std::unique_ptr<Buffered> inner,
   return inner;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

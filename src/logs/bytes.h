@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class ByteSource {
  public:
@@ -48,4 +48,4 @@ class Buffered final : public ByteSource {
 std::unique_ptr<Buffered> unpacked(std::unique_ptr<Buffered> inner,
                                    const std::string& name);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,11 +6,11 @@
 
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 std::unique_ptr<ByteSource> gunzip(std::unique_ptr<ByteSource> packed,
                                    const std::string& name);
 std::unique_ptr<ByteSource> unzstd(std::unique_ptr<ByteSource> packed,
                                    const std::string& name);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -4,7 +4,7 @@
 
 #include "logs/utf8.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
@@ -103,4 +103,4 @@ std::unique_ptr<Buffered> decoded(std::unique_ptr<Buffered> inner) {
       std::make_unique<ReturnsAsBreaks>(std::move(inner)));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

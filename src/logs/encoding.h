@@ -5,11 +5,11 @@
 
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // UTF-16 with a byte order mark (what PowerShell's redirection writes), UTF-8
 // with one, and files in which carriage returns alone end the lines; other
 // bytes as they are.
 std::unique_ptr<Buffered> decoded(std::unique_ptr<Buffered> inner);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kChunk = size_t{256} << 10;
@@ -153,4 +153,4 @@ std::string as_line(const JournalEntry& entry) {
   return line;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

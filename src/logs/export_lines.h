@@ -7,7 +7,7 @@
 
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Whether a file that begins with `head` is in that form.
 bool is_export(std::string_view head);
@@ -21,4 +21,4 @@ struct JournalEntry {
 };
 std::string as_line(const JournalEntry& entry);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

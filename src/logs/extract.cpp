@@ -9,16 +9,16 @@
 #include "logs/line_head.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
-std::vector<Pattern> all_patterns() {
-  std::vector<Pattern> all;
+std::vector<matching::Pattern> all_patterns() {
+  std::vector<matching::Pattern> all;
   for (const ExtractorRow& row : extractor_rows()) {
-    Pattern pattern{row.pattern, {}};
+    matching::Pattern pattern{row.pattern, {}};
     if (!row.literals.empty()) {
       for (const std::string_view one : split(row.literals, '|')) {
-        if (one.size() >= LiteralGate::kShortest) {
+        if (one.size() >= matching::LiteralGate::kShortest) {
           pattern.literals.emplace_back(one);
         }
       }
@@ -28,7 +28,7 @@ std::vector<Pattern> all_patterns() {
   return all;
 }
 
-std::string group_v(const PatternSet& patterns, size_t index,
+std::string group_v(const matching::PatternSet& patterns, size_t index,
                     std::string_view text) {
   for (const auto& [name, value] : patterns.captures(index, text)) {
     if (name == "v") return printable(trim(value), 200);
@@ -74,7 +74,9 @@ std::optional<double> stamp(std::string_view text) {
 
 }  // namespace
 
-PatternSet Extractor::patterns() { return PatternSet(all_patterns()); }
+matching::PatternSet Extractor::patterns() {
+  return matching::PatternSet(all_patterns());
+}
 
 void Extractor::offer(std::string key, Value value, int weight,
                       std::string_view text, const std::string& file,
@@ -173,4 +175,4 @@ std::vector<Evidence> Extractor::facts() const {
   return all;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -12,16 +12,17 @@
 #include "matching/pattern_set.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class Extractor {
  public:
   // Of all extractors, compiled: dear, so made once. Its literals are those of
   // which one occurs in every line that says something here.
-  static PatternSet patterns();
+  static matching::PatternSet patterns();
 
   // `patterns` outlives it. One for each machine.
-  explicit Extractor(const PatternSet& patterns) : patterns_(&patterns) {}
+  explicit Extractor(const matching::PatternSet& patterns)
+      : patterns_(&patterns) {}
 
   // Shows one line; lines come in the order of the file.
   void line(std::string_view text, const std::string& file, int64_t number);
@@ -39,7 +40,7 @@ class Extractor {
                const std::string& file, int64_t number);
   void uptime(std::string_view text, const std::string& file, int64_t number);
 
-  const PatternSet* patterns_;
+  const matching::PatternSet* patterns_;
   std::map<std::string, Candidate> best_;
   SmiQuery query_;
   ToolOutput tools_;
@@ -58,4 +59,4 @@ class Extractor {
   } stamp_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,12 +5,12 @@
 #include "base/text.h"
 #include "logs/given.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 // The value of `key` in `text`; "none" where there is none.
 std::string fact(std::string_view text, std::string_view key) {
-  static const PatternSet patterns = Extractor::patterns();
+  static const matching::PatternSet patterns = Extractor::patterns();
   Extractor extractor(patterns);
   int64_t number = 0;
   for (const auto line : split(text, '\n')) {
@@ -23,9 +23,9 @@ std::string fact(std::string_view text, std::string_view key) {
 }
 
 TEST(Extract, EveryPatternCanBeGated) {
-  const PatternSet patterns = Extractor::patterns();
+  const matching::PatternSet patterns = Extractor::patterns();
   for (const std::string& literal : patterns.literals()) {
-    EXPECT_GE(literal.size(), LiteralGate::kShortest) << literal;
+    EXPECT_GE(literal.size(), matching::LiteralGate::kShortest) << literal;
   }
 }
 
@@ -106,7 +106,7 @@ TEST(Extract, MigLayouts) {
 }
 
 TEST(Extract, WhatNvidiaSmiQSaysOfEachGpu) {
-  static const PatternSet patterns = Extractor::patterns();
+  static const matching::PatternSet patterns = Extractor::patterns();
   Extractor extractor(patterns);
   constexpr std::string_view kText =
       "==============NVSMI LOG==============\n"
@@ -160,7 +160,7 @@ TEST(Extract, UptimeFromKernelStamps) {
 
 // "subject key value;…" of all facts in `text`.
 std::string all_facts(std::string_view text) {
-  static const PatternSet patterns = Extractor::patterns();
+  static const matching::PatternSet patterns = Extractor::patterns();
   Extractor extractor(patterns);
   int64_t number = 0;
   for (const auto line : split(text, '\n')) {
@@ -278,4 +278,4 @@ TEST(Given, FactsOfAPerson) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

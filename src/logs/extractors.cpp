@@ -2,7 +2,7 @@
 
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 // A driver's version: three digits, then one or two more numbers.
@@ -176,4 +176,4 @@ constexpr ExtractorRow kRows[] = {
 
 std::span<const ExtractorRow> extractor_rows() { return kRows; }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

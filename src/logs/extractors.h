@@ -6,7 +6,7 @@
 
 #include "matching/pattern_set.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // How much a statement counts against another of the same fact. Of two of the
 // same weight the first one counts: reports tell the trouble before the cure.
@@ -25,4 +25,4 @@ struct ExtractorRow {
 
 std::span<const ExtractorRow> extractor_rows();
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

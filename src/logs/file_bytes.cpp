@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace gpuward {
+namespace gpuward::logs {
 
 Result<std::unique_ptr<FileBytes>> FileBytes::open(const std::string& path,
                                                    Boot deadline) {
@@ -68,4 +68,4 @@ Result<size_t> FileBytes::read(char* buffer, size_t size) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

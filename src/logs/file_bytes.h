@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class FileBytes final : public ByteSource {
  public:
@@ -38,4 +38,4 @@ class FileBytes final : public ByteSource {
   bool directory_ = false;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

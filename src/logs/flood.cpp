@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -90,4 +90,4 @@ void FloodGate::drain(const Sink& sink) {
   kinds_.clear();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

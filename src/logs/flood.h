@@ -12,7 +12,7 @@
 
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // One line of a log, taken apart. The views live as long as the call.
 struct LogLine {
@@ -47,4 +47,4 @@ class FloodGate {
   std::unordered_map<uint64_t, Kind> kinds_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 #include "logs/pile_for_tests.h"
 #include "logs/unwrap.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 using testing::first_finding;
@@ -446,4 +446,4 @@ TEST(Formats, ABugReportNamesItsMachine) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

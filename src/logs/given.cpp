@@ -9,7 +9,7 @@
 #include "model/facts.h"
 #include "model/nvml_returns.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 enum class Kind { text, number, flag, version, nvml_return };
@@ -177,4 +177,4 @@ Result<Evidence> given_fact(std::string_view text) {
   return evidence;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,11 +6,11 @@
 #include "base/result.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // "driver=570.158.01", or "nvml@0000:3b:00.0=GPU_IS_LOST" for one GPU. Fails
 // with the nearest key where there is no such fact, and where a number is
 // wanted and none was given.
 Result<Evidence> given_fact(std::string_view text);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

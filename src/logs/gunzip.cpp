@@ -4,7 +4,7 @@
 
 #include "logs/decoders.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kRawBytes = size_t{256} << 10;
@@ -75,4 +75,4 @@ std::unique_ptr<ByteSource> gunzip(std::unique_ptr<ByteSource> packed,
   return std::make_unique<Gunzip>(std::move(packed), name);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -9,13 +9,13 @@
 #include "diagnosis/fold.h"
 #include "logs/log_reader.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 namespace fs = std::filesystem;
 
-const Catalogue& catalogue() {
-  static const auto loaded = load_catalogue();
+const diagnosis::Catalogue& catalogue() {
+  static const auto loaded = diagnosis::load_catalogue();
   EXPECT_TRUE(loaded) << loaded.error().text;
   return *loaded;
 }
@@ -32,24 +32,26 @@ std::vector<std::string> healthy_logs() {
 
 // As if `more` stood at the log's end.
 Diagnosis diagnose(const std::string& path, const std::string& more = {}) {
-  State state;
-  LogReader reader(
-      catalogue().patterns.literals(),
-      [&](size_t, const Evidence& line) { fold(catalogue(), state, line); });
+  diagnosis::State state;
+  LogReader reader(catalogue().patterns.literals(),
+                   [&](size_t, const Evidence& line) {
+                     diagnosis::fold(catalogue(), state, line);
+                   });
   LogOptions options;
   options.now = *from_iso("2026-03-01T00:00:00Z");
   EXPECT_TRUE(reader.read(path, options)) << path;
   reader.finish();
   for (const auto& machine : reader.machines()) {
-    for (const Evidence& fact : machine.facts) fold(catalogue(), state, fact);
+    for (const Evidence& fact : machine.facts)
+      diagnosis::fold(catalogue(), state, fact);
   }
   if (!more.empty()) {
     Evidence line;
     line.source = "log";
     line.text = more;
-    fold(catalogue(), state, line);
+    diagnosis::fold(catalogue(), state, line);
   }
-  return conclude(catalogue(), state, {}, options.now);
+  return diagnosis::conclude(catalogue(), state, {}, options.now);
 }
 
 TEST(HealthyLogs, GiveNoFinding) {
@@ -77,4 +79,4 @@ TEST(HealthyLogs, DoNotHideAFault) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

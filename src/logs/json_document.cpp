@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
@@ -248,4 +248,4 @@ std::unique_ptr<Buffered> json_records(std::unique_ptr<Buffered> document) {
       std::make_unique<Records>(std::move(document)));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -8,7 +8,7 @@
 
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Whether a file that begins with `head` is such a document. An object in each
 // line is none.
@@ -20,4 +20,4 @@ bool is_json_document(std::string_view head);
 // after all, comes out as it is.
 std::unique_ptr<Buffered> json_records(std::unique_ptr<Buffered> document);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

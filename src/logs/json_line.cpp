@@ -7,7 +7,7 @@
 #include "logs/json_members.h"
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 struct Fields {
@@ -171,4 +171,4 @@ std::optional<Unwrapped> json_line(std::string_view line,
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 
 #include "logs/unwrap.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Of {"log":…} (docker), {"MESSAGE":…} (journalctl -o json) and what shippers
 // and log stores make of a line ("message", "line", "textPayload", also deeper
@@ -16,4 +16,4 @@ namespace gpuward {
 // object. A line that was cut is read as far as it goes.
 std::optional<Unwrapped> json_line(std::string_view line, std::string& scratch);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "logs/utf8.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 bool JsonMembers::next(std::string& key, std::string& value) {
   skip_blanks();
@@ -125,4 +125,4 @@ void JsonMembers::plain(std::string& out) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class JsonMembers {
  public:
@@ -33,4 +33,4 @@ class JsonMembers {
   Kind kind_ = Kind::text;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
@@ -64,4 +64,4 @@ void LineFilter::take_lines() {
   in_.clear();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

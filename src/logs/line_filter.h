@@ -7,7 +7,7 @@
 
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Reads `inner` to its end; what line() and end() append is what is read from
 // it. Memory is bounded: of a line longer than kLongest nothing is shown to
@@ -45,4 +45,4 @@ class LineFilter : public ByteSource {
   Result<void> failed_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 bool is_word(char c) {
@@ -202,4 +202,4 @@ std::string host_name(std::string_view host) {
   return name;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 struct LineHead {
   std::optional<Wall> when;
@@ -24,4 +24,4 @@ LineHead line_head(std::string_view line, const YearHint& hint);
 // names no machine ("localhost").
 std::string host_name(std::string_view host);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

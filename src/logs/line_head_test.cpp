@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 YearHint latest(std::string_view iso) {
@@ -98,4 +98,4 @@ TEST(LineHead, OneNameForOneMachine) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

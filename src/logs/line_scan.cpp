@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 // Sixteen bytes at a time: g++ does not do so by itself at -O2, and counting
@@ -113,4 +113,4 @@ void LineScan::finish() {
   partial_.clear();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

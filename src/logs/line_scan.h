@@ -10,7 +10,7 @@
 
 #include "matching/literal_gate.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class LineScan {
  public:
@@ -18,7 +18,7 @@ class LineScan {
   using Sink = std::function<void(std::string_view line, int64_t number)>;
 
   // Both outlive the scan.
-  LineScan(const LiteralGate& gate, const Sink& sink)
+  LineScan(const matching::LiteralGate& gate, const Sink& sink)
       : gate_(gate), sink_(sink) {}
 
   void feed(std::string_view block);
@@ -35,7 +35,7 @@ class LineScan {
   void scan(std::string_view whole_lines);
   void emit(std::string_view line, int64_t number);
 
-  const LiteralGate& gate_;
+  const matching::LiteralGate& gate_;
   const Sink& sink_;
   std::string partial_;    // a line whose end has not come yet
   bool skipping_ = false;  // the rest of a line that is too long
@@ -45,4 +45,4 @@ class LineScan {
   int64_t odd_bytes_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -10,7 +10,7 @@
 #include <limits>
 #include <queue>
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kInMemory = size_t{32} << 20;
@@ -182,4 +182,4 @@ void LineStore::merge(const Sink& sink) const {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "logs/flood.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class LineStore {
  public:
@@ -46,4 +46,4 @@ class LineStore {
   int64_t lost_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

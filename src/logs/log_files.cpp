@@ -15,7 +15,7 @@
 #include "logs/tar.h"
 #include "logs/verbose_lines.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -227,4 +227,4 @@ Result<void> walk_logs(const std::string& path, LogWalk& walk) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -12,7 +12,7 @@
 #include "logs/bytes.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 struct LogFile {
   std::string name;  // as evidence names it: "logs.tar.gz/var/log/kern.log"
@@ -33,4 +33,4 @@ struct LogWalk {
 // opened; all else is a gap.
 Result<void> walk_logs(const std::string& path, LogWalk& walk);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -20,7 +20,7 @@
 #include "logs/wrapped_lines.h"
 #include "matching/literal_gate.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kBlock = size_t{256} << 10;
@@ -43,7 +43,8 @@ std::string unescaped_part(const std::string& literal) {
     if (end > best.size()) best = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return best.size() >= LiteralGate::kShortest ? std::string(best) : literal;
+  return best.size() >= matching::LiteralGate::kShortest ? std::string(best)
+                                                         : literal;
 }
 
 std::vector<std::string> gate_literals(std::span<const std::string> left,
@@ -209,8 +210,8 @@ struct LogReader::Impl {
   void hand_on(const std::string& file, const LogLine& line);
   void read_file(LogFile& file, const LogOptions& options, LogSummary& summary);
 
-  PatternSet patterns;
-  LiteralGate gate;
+  matching::PatternSet patterns;
+  matching::LiteralGate gate;
   Sink sink;
   Hosts hosts;
   std::vector<std::string> files;
@@ -347,4 +348,4 @@ std::vector<LogReader::Machine> LogReader::machines() const {
   return all;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -16,7 +16,7 @@
 #include "base/time.h"
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 struct LogOptions {
   Wall now{};  // for years that a log leaves out, where its file has no time
@@ -66,4 +66,4 @@ class LogReader {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -12,7 +12,7 @@
 
 #include "logs/line_scan.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 const std::vector<std::string> kLiterals = {"needle here"};
@@ -150,7 +150,7 @@ TEST_F(Reading, AHundredMegabyteLineInBoundedMemory) {
 }
 
 TEST(LineScan, AnOpenGateShowsEveryLine) {
-  const LiteralGate gate({"x"});
+  const matching::LiteralGate gate({"x"});
   std::string seen;
   const LineScan::Sink sink = [&](std::string_view line, int64_t number) {
     seen += std::to_string(number) + ":" + std::string(line) + ";";
@@ -162,7 +162,7 @@ TEST(LineScan, AnOpenGateShowsEveryLine) {
 }
 
 TEST(LineScan, FollowsWhereItIsAskedTo) {
-  const LiteralGate gate({"needle"});
+  const matching::LiteralGate gate({"needle"});
   const std::string text = "a\nneedle\nb\n\nc\nd";
   for (size_t size = 1; size <= text.size(); ++size) {
     std::string seen;
@@ -182,7 +182,7 @@ TEST(LineScan, FollowsWhereItIsAskedTo) {
 }
 
 TEST(LineScan, TheSameWhereverBlocksEnd) {
-  const LiteralGate gate({"needle here"});
+  const matching::LiteralGate gate({"needle here"});
   const std::string text =
       "one\nneedle here 1\n\r\nthree needle here\r\nx\nneedle here last";
   for (size_t size = 1; size <= text.size(); ++size) {
@@ -202,4 +202,4 @@ TEST(LineScan, TheSameWhereverBlocksEnd) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

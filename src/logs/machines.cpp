@@ -5,7 +5,7 @@
 
 #include "logs/line_head.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 std::string_view folder_of(std::string_view file) {
@@ -78,4 +78,4 @@ void settle_hosts(std::vector<LineStore::Run>& runs,
   runs = std::move(settled);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

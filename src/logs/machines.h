@@ -10,7 +10,7 @@
 #include "logs/extract.h"
 #include "logs/line_store.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Hosts by number, from 1; 0 is none.
 class Hosts {
@@ -36,4 +36,4 @@ class Hosts {
 void settle_hosts(std::vector<LineStore::Run>& runs,
                   const std::vector<std::string>& files, const Hosts& hosts);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

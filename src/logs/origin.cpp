@@ -6,7 +6,7 @@
 #include "logs/line_head.h"
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kMostKnown = 256;
@@ -108,4 +108,4 @@ bool Origin::take_prefix(std::string_view& line) {
   return true;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

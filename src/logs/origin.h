@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // pdsh, clush, dshbak, ansible. One for each file; lines in their order.
 class Origin {
@@ -35,4 +35,4 @@ class Origin {
   std::set<std::string, std::less<>> known_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -12,7 +12,7 @@
 #include "diagnosis/conclude.h"
 #include "diagnosis/fold.h"
 
-namespace gpuward::testing {
+namespace gpuward::logs::testing {
 namespace {
 
 void octal(std::string& block, size_t at, size_t size, size_t value) {
@@ -96,18 +96,18 @@ std::string tarred(
 }
 
 Told tell(const std::vector<std::string>& paths) {
-  static const auto catalogue = load_catalogue();
+  static const auto catalogue = diagnosis::load_catalogue();
   Told told;
   if (!catalogue) {
     ADD_FAILURE() << catalogue.error().text;
     return told;
   }
-  std::vector<State> states;
+  std::vector<diagnosis::State> states;
   std::vector<std::pair<size_t, Evidence>> lines;
   LogReader reader(catalogue->patterns.literals(),
                    [&](size_t machine, const Evidence& line) {
                      states.resize(std::max(states.size(), machine + 1));
-                     fold(*catalogue, states[machine], line);
+                     diagnosis::fold(*catalogue, states[machine], line);
                      lines.emplace_back(machine, line);
                    });
   LogOptions options;
@@ -126,10 +126,10 @@ Told tell(const std::vector<std::string>& paths) {
   states.resize(std::max(states.size(), machines.size()));
   for (size_t i = 0; i < machines.size(); ++i) {
     for (const Evidence& fact : machines[i].facts) {
-      fold(*catalogue, states[i], fact);
+      diagnosis::fold(*catalogue, states[i], fact);
     }
     told.diagnoses[machines[i].name] =
-        conclude(*catalogue, states[i], told.gaps, options.now);
+        diagnosis::conclude(*catalogue, states[i], told.gaps, options.now);
   }
   for (auto& [machine, line] : lines) {
     told.lines.emplace_back(machines[machine].name, line);
@@ -146,4 +146,4 @@ std::string first_finding(const std::vector<std::string>& paths) {
   return findings.empty() ? "none" : findings.front().id;
 }
 
-}  // namespace gpuward::testing
+}  // namespace gpuward::logs::testing

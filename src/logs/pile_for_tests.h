@@ -11,7 +11,7 @@
 #include "logs/log_reader.h"
 #include "model/finding.h"
 
-namespace gpuward::testing {
+namespace gpuward::logs::testing {
 
 // A directory that goes away with it.
 class Pile {
@@ -45,4 +45,4 @@ Told tell(const std::vector<std::string>& paths);
 // The first finding of a pile of one machine; "none".
 std::string first_finding(const std::vector<std::string>& paths);
 
-}  // namespace gpuward::testing
+}  // namespace gpuward::logs::testing

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "logs/pile_for_tests.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 using testing::first_finding;
@@ -317,4 +317,4 @@ TEST(Property, CuttingAroundTheEvidenceChangesNothing) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 bool ReportSections::divides(std::string_view line) {
   if (!report_) {
@@ -49,4 +49,4 @@ bool ReportSections::is_repeated(std::string_view body) {
   return false;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // One for each file; lines in their order. Outside of such a report it does
 // nothing.
@@ -41,4 +41,4 @@ class ReportSections {
   std::unordered_map<uint64_t, Told> told_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

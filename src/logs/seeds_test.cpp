@@ -7,16 +7,16 @@
 #include "diagnosis/fold.h"
 #include "logs/log_reader.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 Diagnosis diagnose(const std::string& name) {
-  static const auto catalogue = load_catalogue();
-  State state;
+  static const auto catalogue = diagnosis::load_catalogue();
+  diagnosis::State state;
   LogReader reader(catalogue->patterns.literals(),
                    [&](size_t machine, const Evidence& line) {
                      EXPECT_EQ(machine, 0u);
-                     fold(*catalogue, state, line);
+                     diagnosis::fold(*catalogue, state, line);
                    });
   LogOptions options;
   options.now = *from_iso("2026-03-01T00:00:00Z");
@@ -26,9 +26,9 @@ Diagnosis diagnose(const std::string& name) {
   reader.finish();
   const auto machines = reader.machines();
   for (const Evidence& fact : machines.at(0).facts) {
-    fold(*catalogue, state, fact);
+    diagnosis::fold(*catalogue, state, fact);
   }
-  return conclude(*catalogue, state, {}, options.now);
+  return diagnosis::conclude(*catalogue, state, {}, options.now);
 }
 
 bool mentions(const Diagnosis& diagnosis, std::string_view text) {
@@ -75,4 +75,4 @@ TEST(Seeds, PersistenceModeIsReportedAndNotBlamed) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 // "GPU 00000000:3B:00.0"
@@ -143,4 +143,4 @@ std::vector<Evidence> SmiQuery::facts() const {
   return all;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

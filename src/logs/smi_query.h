@@ -11,7 +11,7 @@
 
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 class SmiQuery {
  public:
@@ -36,4 +36,4 @@ class SmiQuery {
   size_t gpus_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr std::string_view kLog = "{\"log\":\"";
@@ -101,4 +101,4 @@ void SplitRecords::flush(std::string& out) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 
 #include "logs/line_filter.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Whether a file that begins with `head` may have such records.
 bool is_container_log(std::string_view head);
@@ -29,4 +29,4 @@ class SplitRecords final : public LineFilter {
   Held out_part_, error_part_;  // the two streams run through one another
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 using Block = std::array<char, TarReader::kBlock>;
@@ -169,4 +169,4 @@ Result<size_t> TarReader::read(char* buffer, size_t size) {
   return got;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

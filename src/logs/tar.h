@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "logs/bytes.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 struct TarMember {
   std::string name;
@@ -46,4 +46,4 @@ class TarReader {
   std::optional<int64_t> pax_size_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

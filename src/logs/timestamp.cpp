@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 namespace ch = std::chrono;
@@ -254,4 +254,4 @@ std::optional<Stamp> stamp_at(std::string_view text, const YearHint& hint) {
   return behind_weekday(text, hint);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,7 +6,7 @@
 
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // For times that leave the year out.
 struct YearHint {
@@ -30,4 +30,4 @@ struct Stamp {
 // missing, or known by letters only, is taken as UTC.
 std::optional<Stamp> stamp_at(std::string_view text, const YearHint& hint);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "model/facts.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kMostGpus = 1024;
@@ -269,4 +269,4 @@ std::vector<Evidence> ToolOutput::facts() const {
   return all;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

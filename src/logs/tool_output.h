@@ -12,7 +12,7 @@
 
 #include "model/evidence.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // One for each machine; lines in the order of the file.
 class ToolOutput {
@@ -51,4 +51,4 @@ class ToolOutput {
   int64_t csv_line_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

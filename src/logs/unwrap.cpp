@@ -9,7 +9,7 @@
 #include "logs/json_line.h"
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr std::array<std::string_view, 8> kFacilities = {
@@ -300,4 +300,4 @@ Unwrapped unwrap(std::string_view line, std::string& scratch) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -10,7 +10,7 @@
 
 #include "base/time.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 struct Unwrapped {
   // May hold line breaks where one record held several lines. A view into the
@@ -24,4 +24,4 @@ struct Unwrapped {
 // `scratch` is overwritten where the message had to be written anew.
 Unwrapped unwrap(std::string_view line, std::string& scratch);
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,7 +5,7 @@
 
 #include "logs/decoders.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 class Unzstd final : public ByteSource {
@@ -61,4 +61,4 @@ std::unique_ptr<ByteSource> unzstd(std::unique_ptr<ByteSource> packed,
   return std::make_unique<Unzstd>(std::move(packed), name);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace gpuward {
+namespace gpuward::logs {
 
 inline void append_utf8(std::string& out, uint32_t code) {
   const auto add = [&](uint32_t byte) { out += static_cast<char>(byte); };
@@ -22,4 +22,4 @@ inline void append_utf8(std::string& out, uint32_t code) {
   add(0x80 | (code & 0x3F));
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "logs/timestamp.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr std::string_view kCursor = " [s=";
@@ -79,4 +79,4 @@ void VerboseLines::flush(std::string& out) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -7,7 +7,7 @@
 
 #include "logs/line_filter.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Whether a file that begins with `head` is in that form.
 bool is_verbose(std::string_view head);
@@ -25,4 +25,4 @@ class VerboseLines final : public LineFilter {
   size_t lines_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "logs/line_head.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 constexpr size_t kLookedAt = size_t{1} << 20;
@@ -209,4 +209,4 @@ void WrappedLines::flush(std::string& out) {
   block_.clear();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -10,7 +10,7 @@
 #include "logs/line_filter.h"
 #include "matching/literal_gate.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 
 // Looks at the first megabyte of every log, and at all of one in which many
 // lines were wrapped.
@@ -18,7 +18,7 @@ class WrappedLines final : public LineFilter {
  public:
   // `gate`: literals of what is searched for. Two lines belong together where
   // one of them stands across their seam. Both outlive it.
-  WrappedLines(ByteSource& inner, const LiteralGate& gate)
+  WrappedLines(ByteSource& inner, const matching::LiteralGate& gate)
       : LineFilter(inner), gate_(gate) {}
 
  private:
@@ -41,7 +41,7 @@ class WrappedLines final : public LineFilter {
   void measure();
   static Piece piece(std::string_view line);
 
-  const LiteralGate& gate_;
+  const matching::LiteralGate& gate_;
   std::vector<Piece> block_;  // lines up to an empty one
   size_t width_ = 0;          // of the block
   bool at_words_ = false;     // it was wrapped between words
@@ -50,4 +50,4 @@ class WrappedLines final : public LineFilter {
   int64_t joined_ = 0;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::logs

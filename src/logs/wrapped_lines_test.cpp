@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "logs/pile_for_tests.h"
 
-namespace gpuward {
+namespace gpuward::logs {
 namespace {
 
 using testing::Pile;
@@ -30,7 +30,7 @@ class Bytes final : public ByteSource {
 };
 
 std::string unwrapped(const std::string& text) {
-  static const LiteralGate gate(
+  static const matching::LiteralGate gate(
       {"fallen off the bus", "Xid (", "Driver/library version mismatch",
        "blocked for more than", "Unable to determine the device handle"});
   Bytes bytes(text);
@@ -186,4 +186,4 @@ TEST(WrappedLines, JoinsAnXidBrokenBehindItsAddress) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::logs

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-namespace gpuward {
+namespace gpuward::loop {
 
 Result<std::unique_ptr<Inbox>> Inbox::open(Loop& loop) {
   Fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -49,4 +49,4 @@ void Inbox::drain() {
   is_gone_ = nullptr;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::loop

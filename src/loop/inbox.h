@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "loop/loop.h"
 
-namespace gpuward {
+namespace gpuward::loop {
 
 class Inbox {
  public:
@@ -38,4 +38,4 @@ class Inbox {
   bool* is_gone_ = nullptr;    // of the drain() under way
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::loop

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <thread>
 
-namespace gpuward {
+namespace gpuward::loop {
 namespace {
 
 TEST(Inbox, RunsOnTheLoopInOrder) {
@@ -48,4 +48,4 @@ TEST(Inbox, MayBeDestroyedByWhatItRuns) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::loop

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
-namespace gpuward {
+namespace gpuward::loop {
 
 // sd-event's source and what to call. `handler` is copied before it is called,
 // since it may remove this entry.
@@ -118,4 +118,4 @@ Result<void> Loop::run() {
 
 void Loop::end() { ::sd_event_exit(event_, 0); }
 
-}  // namespace gpuward
+}  // namespace gpuward::loop

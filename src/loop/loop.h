@@ -14,7 +14,7 @@
 
 struct sd_event;
 
-namespace gpuward {
+namespace gpuward::loop {
 
 class Loop {
  public:
@@ -60,4 +60,4 @@ class Loop {
   std::map<int, std::unique_ptr<Entry>> signals_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::loop

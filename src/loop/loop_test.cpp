@@ -6,7 +6,7 @@
 #include <array>
 #include <csignal>
 
-namespace gpuward {
+namespace gpuward::loop {
 namespace {
 
 TEST(Loop, ReadableThenTimerThenEnd) {
@@ -63,4 +63,4 @@ TEST(Loop, ASignalCallsItsHandlerAndAnotherEndsTheLoop) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::loop

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <map>
 
-namespace gpuward {
+namespace gpuward::matching {
 namespace {
 
 constexpr size_t kGram = 4;  // bytes that are looked up at a time
@@ -162,4 +162,4 @@ size_t LiteralGate::find(std::string_view text, size_t from) const {
   return std::string_view::npos;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::matching

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward {
+namespace gpuward::matching {
 
 class LiteralGate {
  public:
@@ -53,4 +53,4 @@ class LiteralGate {
 // where none can be named.
 std::vector<std::string> required_literals(std::string_view pattern);
 
-}  // namespace gpuward
+}  // namespace gpuward::matching

@@ -2,7 +2,7 @@
 
 #include "matching/pattern_set.h"
 
-namespace gpuward {
+namespace gpuward::matching {
 namespace {
 
 TEST(LiteralGate, FindsWhatIsThere) {
@@ -77,4 +77,4 @@ TEST(PatternSet, MatchesBytesThatAreNotUtf8) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::matching

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::matching {
 namespace {
 
 // Bytes, not characters: logs need not be UTF-8, and a pattern's own UTF-8
@@ -174,4 +174,4 @@ Captures PatternSet::captures(size_t index, std::string_view line) const {
   return found;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::matching

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "matching/literal_gate.h"
 
-namespace gpuward {
+namespace gpuward::matching {
 
 struct Pattern {
   std::string regex;
@@ -44,4 +44,4 @@ class PatternSet {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace gpuward
+}  // namespace gpuward::matching

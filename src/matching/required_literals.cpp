@@ -5,7 +5,7 @@
 
 #include "matching/literal_gate.h"
 
-namespace gpuward {
+namespace gpuward::matching {
 namespace {
 
 using Literals = std::vector<std::string>;
@@ -134,4 +134,4 @@ std::vector<std::string> required_literals(std::string_view pattern) {
   return Reader(pattern).alternatives();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::matching

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 
 // A boolean that stands in a TOML text, set to `value`. Error::not_found where
 // no boolean stands under that key; Error::unsupported where it stands in a
@@ -28,4 +28,4 @@ Result<std::string> set_exec_option(std::string_view text,
                                     std::string_view name,
                                     std::string_view value);
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 const std::vector<std::string> kRunc = {
@@ -121,4 +121,4 @@ TEST(JsonText, Refusals) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::plan

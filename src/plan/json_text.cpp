@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "plan/config_text.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 constexpr std::string_view kList = "exec-opts";
@@ -225,4 +225,4 @@ Result<std::string> set_exec_option(std::string_view text,
   return changed;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

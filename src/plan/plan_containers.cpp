@@ -8,7 +8,7 @@
 #include "containers/access.h"
 #include "model/container_arguments.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 constexpr std::string_view kRevoked = "container-gpu-access-revoked";
@@ -79,7 +79,7 @@ std::string why_lxc(const Container& container) {
 }
 
 std::string why_no_unit(const Container& container) {
-  const std::string who = who_denies(container);
+  const std::string who = containers::who_denies(container);
   return "no systemd unit is around it (cgroupfs driver): systemd has nothing "
          "to give back; " +
          (who.empty() ? "who denies is not known" : who);
@@ -127,7 +127,7 @@ void Planner::plan(const Container& container, bool lost) {
   std::optional<size_t> live;
   if (std::string why = why_not_live(container); !why.empty()) {
     refuse(subject, std::move(why));
-  } else if (!lost && is_listed_whole(container)) {
+  } else if (!lost && containers::is_listed_whole(container)) {
     refuse(subject,
            "systemd's list has all its nodes already, and what the runtime "
            "takes away at an update no list prevents: make it anew with CDI or "
@@ -187,7 +187,7 @@ std::string why_not_live(const Container& container) {
   if (container.unit.empty()) return why_no_unit(container);
   if (container.policy && container.policy->policy == "auto" &&
       container.policy->allow.empty()) {
-    const std::string who = who_denies(container);
+    const std::string who = containers::who_denies(container);
     return fmt::format(
         "systemd denies nothing in {} (DevicePolicy=auto, no "
         "list), and an entry would deny all the rest{}",
@@ -220,4 +220,4 @@ Plan plan_containers(const std::vector<Finding>& findings,
   return planner.take();
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

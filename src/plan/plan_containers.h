@@ -8,7 +8,7 @@
 #include "model/finding.h"
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 
 struct ContainerPlanning {
   // Where access cannot come back while the container runs, or the live repair
@@ -27,4 +27,4 @@ Plan plan_containers(const std::vector<Finding>& findings,
 // only: runc's program 108 denies 195:0".
 std::string why_not_live(const Container& container);
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

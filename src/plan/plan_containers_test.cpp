@@ -4,7 +4,7 @@
 
 #include "model/container_arguments.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 Container docker() {
@@ -168,4 +168,4 @@ TEST(PlanContainers, APodIsItsOwners) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::plan

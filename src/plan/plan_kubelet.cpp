@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 using Plugin = KubeletPatient::Plugin;
@@ -155,4 +155,4 @@ std::vector<std::string> waiting_pods(const Json& arguments) {
   return out;
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

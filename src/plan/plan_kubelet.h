@@ -8,7 +8,7 @@
 
 #include "model/plan.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 
 // The actions that are planned.
 inline constexpr std::string_view kStopContainer = "stop-container";
@@ -48,4 +48,4 @@ KubeletRepair plan_kubelet(const KubeletPatient& patient);
 // The pods of `waiting`, from the arguments of a step restart-kubelet.
 std::vector<std::string> waiting_pods(const Json& arguments);
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 KubeletPatient patient() {
@@ -94,4 +94,4 @@ TEST(PlanKubelet, OnlyAKubeletOfItsOwnUnitIsRestarted) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::plan

@@ -6,7 +6,7 @@
 #include "base/toml.h"
 #include "plan/config_text.h"
 
-namespace gpuward {
+namespace gpuward::plan {
 namespace {
 
 constexpr size_t kMaxText = 1 << 20;
@@ -78,4 +78,4 @@ Result<std::string> set_toml_flag(std::string_view text,
               "the value cannot be changed on its own");
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::plan

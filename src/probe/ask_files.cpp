@@ -30,7 +30,7 @@ std::string in_words(const Holder& holder) {
       to_words(BootClock::now() - progress.began));
 }
 
-Result<Session> start(const Host& host, double factor) {
+Result<Session> start(const host::Host& host, double factor) {
   auto slot = take_slot(host, 1);
   if (slot) return Session::start(host, std::move(*slot), {.factor = factor});
   if (slot.error().kind == Error::Kind::busy) {
@@ -70,7 +70,7 @@ std::string why_not(const Session& session, Millis patience) {
 
 }  // namespace
 
-Result<FilesAsked> ask_files(const Host& host,
+Result<FilesAsked> ask_files(const host::Host& host,
                              const std::vector<Request>& requests,
                              Millis patience, double factor) {
   Session session = TRY(start(host, factor));

@@ -22,7 +22,7 @@ struct FilesAsked {
 // Error::busy where somebody else's prober is at work or hangs: it is not
 // multiplied (law 2). A call that does not come back within `patience` ends the
 // asking; the prober is then left or ended as its state allows.
-Result<FilesAsked> ask_files(const Host& host,
+Result<FilesAsked> ask_files(const host::Host& host,
                              const std::vector<Request>& requests,
                              Millis patience, double factor);
 

@@ -17,15 +17,15 @@ namespace {
 
 // Without a pidfd (an old kernel, a seccomp profile) by looking again and
 // again.
-bool has_gone(const Host& host, const Fd& process, int pid, uint64_t start_time,
-              Millis within) {
+bool has_gone(const host::Host& host, const Fd& process, int pid,
+              uint64_t start_time, Millis within) {
   if (process.valid()) {
     pollfd watch{process.get(), POLLIN, 0};
     return ::poll(&watch, 1, static_cast<int>(within.count())) == 1;
   }
   constexpr int kLook = 10;
   for (const Boot end = BootClock::now() + within; BootClock::now() < end;) {
-    if (!is_same_task(host.self, pid, start_time)) return true;
+    if (!host::is_same_task(host.self, pid, start_time)) return true;
     ::poll(nullptr, 0, kLook);
   }
   return false;
@@ -33,8 +33,8 @@ bool has_gone(const Host& host, const Fd& process, int pid, uint64_t start_time,
 
 // Still the same task, and not in the kernel now. Where it spins was looked at
 // once, since that takes its time on a busy machine.
-bool may_be_signalled(const Host& host, int pid, uint64_t start_time) {
-  const auto stat = task_stat(host.self, pid);
+bool may_be_signalled(const host::Host& host, int pid, uint64_t start_time) {
+  const auto stat = host::task_stat(host.self, pid);
   return stat && stat->start_time == start_time && stat->state != 'D';
 }
 
@@ -53,13 +53,13 @@ bool may_be_ended(const StuckTask& task) {
   return task.state == 'R' && task.where == "user";
 }
 
-bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
-                const std::optional<StuckTask>& seen) {
+bool end_prober(const host::Host& host, int pid, uint64_t start_time,
+                Millis grace, const std::optional<StuckTask>& seen) {
   // The pidfd pins the task: nobody else can be hit once the check has passed.
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.valid() && errno == ESRCH) return true;
   const auto task =
-      seen ? Result<StuckTask>(*seen) : inspect_task(host.self, pid);
+      seen ? Result<StuckTask>(*seen) : evidence::inspect_task(host.self, pid);
   bool gone = false;
   for (const int signal : {SIGTERM, SIGKILL}) {
     if (gone || !task || !may_be_ended(*task) ||
@@ -70,7 +70,7 @@ bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
     gone = has_gone(host, process, pid, start_time, grace);
   }
   ::waitpid(pid, nullptr, WNOHANG);  // if it is ours
-  return gone || !is_same_task(host.self, pid, start_time);
+  return gone || !host::is_same_task(host.self, pid, start_time);
 }
 
 }  // namespace gpuward::probe

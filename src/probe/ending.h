@@ -20,7 +20,8 @@ bool may_be_ended(const StuckTask& task);
 // identity. True once it is gone; false where it is left alone or still going.
 // Waits at most twice `grace`, and where `seen` (how the task stood a moment
 // ago) is not given, as long as it takes to tell user space from kernel.
-bool end_prober(const Host& host, int pid, uint64_t start_time, Millis grace,
+bool end_prober(const host::Host& host, int pid, uint64_t start_time,
+                Millis grace,
                 const std::optional<StuckTask>& seen = std::nullopt);
 
 }  // namespace gpuward::probe

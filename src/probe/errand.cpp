@@ -35,7 +35,8 @@ Result<std::string> read_some(int fd, size_t most) {
 }
 
 // The first two bytes: all ones when nothing answers on the bus.
-Result<std::string> read_vendor(const Host& host, const std::string& address) {
+Result<std::string> read_vendor(const host::Host& host,
+                                const std::string& address) {
   const std::string bytes = TRY(read_driver_file(
       host, "/sys/bus/pci/devices/" + address + "/config", kMostBytes));
   if (bytes.size() < 2) {
@@ -90,15 +91,15 @@ Result<std::string> run_tool(const std::vector<std::string>& argv) {
 
 }  // namespace
 
-Result<std::string> read_driver_file(const Host& host, const std::string& path,
-                                     size_t most) {
+Result<std::string> read_driver_file(const host::Host& host,
+                                     const std::string& path, size_t most) {
   const std::string outside = host.evidence.outside(path);
   const Fd fd(::open(outside.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return fail_errno(errno, "opening " + path);
   return read_some(fd.get(), most);
 }
 
-Reading run_errand(const Request& request, const Host& host,
+Reading run_errand(const Request& request, const host::Host& host,
                    ProgressWriter& progress) {
   const bool is_tool = request.kind == Request::Kind::tool;
   const std::string what = is_tool && !request.argv.empty()

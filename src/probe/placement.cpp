@@ -16,7 +16,7 @@ namespace gpuward::probe {
 namespace {
 
 // The call returns when the job is queued; the move comes with the job.
-bool wait_until_moved(const Root& self, const std::string& name) {
+bool wait_until_moved(const host::Root& self, const std::string& name) {
   constexpr int kTries = 100;
   constexpr timespec kPause{0, 10'000'000};
   for (int i = 0; i < kTries; ++i) {
@@ -27,12 +27,12 @@ bool wait_until_moved(const Root& self, const std::string& name) {
   return false;
 }
 
-Result<std::string> enter_scope(const Root& self, int slot) {
+Result<std::string> enter_scope(const host::Root& self, int slot) {
   const std::string name =
       fmt::format("gpuward-prober-{}-{}.scope", slot, ::getpid());
   // systemd's own socket, for root: a dead or frozen bus daemon is not in the
   // way.
-  Systemd systemd = TRY(Systemd::connect(self));
+  host::Systemd systemd = TRY(host::Systemd::connect(self));
   TRY_VOID(
       systemd.start_prober_scope(name, fmt::format("gpuward prober {}", slot)));
   if (!wait_until_moved(self, name)) {
@@ -41,7 +41,7 @@ Result<std::string> enter_scope(const Root& self, int slot) {
   return "scope " + name;
 }
 
-Result<std::string> enter_cgroup(const Root& self) {
+Result<std::string> enter_cgroup(const host::Root& self) {
   // Unified first, then the hybrid layout's second tree.
   for (const std::string mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
     if (!self.exists(mount + "/cgroup.procs")) continue;
@@ -61,7 +61,7 @@ Result<std::string> enter_cgroup(const Root& self) {
 
 }  // namespace
 
-std::string place_self(const Root& self, int slot, bool simulated) {
+std::string place_self(const host::Root& self, int slot, bool simulated) {
   if (::geteuid() != 0) return "none: not root";
   std::string why;
   if (!simulated && ::sd_booted() > 0) {

@@ -15,6 +15,6 @@ namespace gpuward::probe {
 // (systemd, SendSIGKILL=no), "cgroup /sys/fs/cgroup/gpuward-prober", or "none:
 // why not". `simulated`: a simulated node's probers are kept out of the real
 // systemd's sight and get a plain cgroup at most.
-std::string place_self(const Root& self, int slot, bool simulated);
+std::string place_self(const host::Root& self, int slot, bool simulated);
 
 }  // namespace gpuward::probe

@@ -61,7 +61,7 @@ void send_frame(const Frame& frame) {
 }
 
 // False when it is time to end.
-bool serve(const Request& request, Round& round, const Host& host,
+bool serve(const Request& request, Round& round, const host::Host& host,
            ProgressWriter& progress) {
   const auto answer = [&](Frame frame) {
     frame.number = request.number;
@@ -81,7 +81,7 @@ bool serve(const Request& request, Round& round, const Host& host,
   return go_on;
 }
 
-void serve_all(Round& round, const Host& host, ProgressWriter& progress) {
+void serve_all(Round& round, const host::Host& host, ProgressWriter& progress) {
   std::string buffer(kMaxFrame, '\0');
   while (asked_to_end == 0) {
     const ssize_t got = ::recv(kSocketFd, buffer.data(), buffer.size(), 0);
@@ -100,11 +100,12 @@ void serve_all(Round& round, const Host& host, ProgressWriter& progress) {
 int run_prober(const ProberSettings& settings) {
   constexpr int kCannotWork = 1;
   set_up_process();
-  auto host = Host::open({.root = settings.root, .run_dir = "/nonexistent"});
+  auto host =
+      host::Host::open({.root = settings.root, .run_dir = "/nonexistent"});
   auto map = ProgressMap::writer(Fd(::fcntl(kProgressFd, F_DUPFD_CLOEXEC, 0)));
   if (!host || !map) return kCannotWork;
-  const auto boot_id = boot_id_of(host->self);
-  const auto stat = task_stat(host->self, ::getpid());
+  const auto boot_id = host::boot_id_of(host->self);
+  const auto stat = host::task_stat(host->self, ::getpid());
   if (!boot_id || !stat) return kCannotWork;
 
   ProgressWriter progress(*map, settings.factor);

@@ -12,14 +12,16 @@
 #include "base/json.h"
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::probe {
 namespace {
 
-std::string path_of(const Host& host) { return host.run_dir + "/released"; }
+std::string path_of(const host::Host& host) {
+  return host.run_dir + "/released";
+}
 
 }  // namespace
 
-std::optional<Released> released_until(const Host& host, Wall now) {
+std::optional<Released> released_until(const host::Host& host, Wall now) {
   const Fd fd(::open(path_of(host).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid()) return std::nullopt;
   std::array<char, 512> buffer{};
@@ -28,7 +30,7 @@ std::optional<Released> released_until(const Host& host, Wall now) {
   const auto json = Json::parse({buffer.data(), static_cast<size_t>(got)});
   if (!json) return std::nullopt;
   const auto until = from_iso((*json)["until"].as_string());
-  const auto boot_id = boot_id_of(host.self);
+  const auto boot_id = host::boot_id_of(host.self);
   if (!until || *until <= now || !boot_id ||
       (*json)["boot_id"].as_string() != *boot_id) {
     return std::nullopt;
@@ -36,12 +38,12 @@ std::optional<Released> released_until(const Host& host, Wall now) {
   return Released{*until, static_cast<int>((*json)["pid"].as_integer())};
 }
 
-Result<void> write_release(const Host& host, const Released& released) {
-  TRY_VOID(make_run_dir(host));
+Result<void> write_release(const host::Host& host, const Released& released) {
+  TRY_VOID(host::make_run_dir(host));
   Json json = Json::object();
   json.set("until", to_iso(released.until));
   json.set("pid", released.by_pid);
-  json.set("boot_id", TRY(boot_id_of(host.self)));
+  json.set("boot_id", TRY(host::boot_id_of(host.self)));
   const std::string text = json.dump() + "\n";
   const std::string fresh = path_of(host) + ".new";
   const Fd fd(::open(fresh.c_str(),
@@ -59,7 +61,7 @@ Result<void> write_release(const Host& host, const Released& released) {
   return {};
 }
 
-Result<void> end_release(const Host& host) {
+Result<void> end_release(const host::Host& host) {
   if (::unlink(path_of(host).c_str()) != 0 && errno != ENOENT) {
     return fail_errno(errno, "removing " + path_of(host));
   }
@@ -71,4 +73,4 @@ std::string in_words(const Released& released) {
                      to_clock(released.until), released.by_pid);
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::probe

@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "host/host.h"
 
-namespace gpuward {
+namespace gpuward::probe {
 
 struct Released {
   Wall until{};
@@ -20,12 +20,12 @@ struct Released {
 };
 
 // Nothing where probing is allowed.
-std::optional<Released> released_until(const Host& host, Wall now);
+std::optional<Released> released_until(const host::Host& host, Wall now);
 
-Result<void> write_release(const Host& host, const Released& released);
-Result<void> end_release(const Host& host);
+Result<void> write_release(const host::Host& host, const Released& released);
+Result<void> end_release(const host::Host& host);
 
 // "released until 14:10:00 by process 4711: not probed"
 std::string in_words(const Released& released);
 
-}  // namespace gpuward
+}  // namespace gpuward::probe

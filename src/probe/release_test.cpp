@@ -5,12 +5,12 @@
 #include "host/host.h"
 #include "support/temp_tree.h"
 
-namespace gpuward {
+namespace gpuward::probe {
 namespace {
 
 TEST(Release, AReleaseHoldsUntilItsTimeOrItsEnd) {
   const TempTree tree;
-  const auto host = Host::open({.root = "/", .run_dir = tree.path()});
+  const auto host = host::Host::open({.root = "/", .run_dir = tree.path()});
   ASSERT_TRUE(host.has_value());
   const Wall now = wall_now();
   EXPECT_FALSE(released_until(*host, now).has_value());
@@ -24,4 +24,4 @@ TEST(Release, AReleaseHoldsUntilItsTimeOrItsEnd) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::probe

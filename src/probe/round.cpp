@@ -33,12 +33,12 @@ Result<void> check_owner(const std::string& path) {
 
 }  // namespace
 
-Round::Round(const Host& host, const ProberSettings& settings, Caller& caller,
-             ProgressWriter& progress)
+Round::Round(const host::Host& host, const ProberSettings& settings,
+             Caller& caller, ProgressWriter& progress)
     : host_(host), settings_(settings), caller_(caller), progress_(progress) {}
 
 Result<std::string> Round::load() {
-  const auto found = TRY(find_library(host_, settings_.driver_root));
+  const auto found = TRY(evidence::find_library(host_, settings_.driver_root));
   TRY_VOID(check_owner(found.path));
   progress_.begin("dlopen", kNoGpu, CallClass::load);
   auto nvml = load_nvml(found.path);

@@ -13,7 +13,7 @@ namespace gpuward::probe {
 
 class Round {
  public:
-  Round(const Host& host, const ProberSettings& settings, Caller& caller,
+  Round(const host::Host& host, const ProberSettings& settings, Caller& caller,
         ProgressWriter& progress);
 
   // False where nobody wants to hear more: the round ends there.
@@ -35,7 +35,7 @@ class Round {
   Gpu ask_gpu(unsigned index, const Answer& answer);
   void ask_caps(Gpu& gpu);
 
-  const Host& host_;
+  const host::Host& host_;
   const ProberSettings& settings_;
   Caller& caller_;
   ProgressWriter& progress_;

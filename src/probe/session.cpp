@@ -38,14 +38,15 @@ std::string end_in_words(int status, const std::optional<Progress>& last) {
 Session::Session(Launched launched, ProgressMap map)
     : launched_(std::move(launched)), map_(std::move(map)) {}
 
-Result<Session> Session::start(const Host& host, Slot slot,
+Result<Session> Session::start(const host::Host& host, Slot slot,
                                ProberSettings settings) {
   if (auto why = host.why_not_to_probe()) {
     return fail(Error::Kind::unsupported, std::move(*why));
   }
   settings.slot = slot.number;
   settings.owner_pid = ::getpid();
-  settings.owner_start_time = TRY(task_stat(host.self, ::getpid())).start_time;
+  settings.owner_start_time =
+      TRY(host::task_stat(host.self, ::getpid())).start_time;
   settings.root = host.evidence.directory();
   settings.driver_root = host.driver_root;
   settings.simulated = host.simulated;

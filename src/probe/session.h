@@ -21,7 +21,7 @@ namespace gpuward::probe {
 class Session {
  public:
   // Takes the slot over and starts a prober in it.
-  static Result<Session> start(const Host& host, Slot slot,
+  static Result<Session> start(const host::Host& host, Slot slot,
                                ProberSettings settings);
 
   int fd() const { return launched_.socket.get(); }

@@ -57,11 +57,11 @@ Result<Fd> private_record() {
 }
 
 // The record is of this boot and its task is still the same one.
-std::string why_not_current(const Host& host, const Progress& progress) {
-  const auto boot_id = boot_id_of(host.self);
+std::string why_not_current(const host::Host& host, const Progress& progress) {
+  const auto boot_id = host::boot_id_of(host.self);
   if (!boot_id || *boot_id != progress.boot_id)
     return "its record is of another boot";
-  if (!is_same_task(host.self, progress.pid, progress.start_time)) {
+  if (!host::is_same_task(host.self, progress.pid, progress.start_time)) {
     return "its record names a task that is not here (another pid namespace?)";
   }
   return {};
@@ -69,8 +69,8 @@ std::string why_not_current(const Host& host, const Progress& progress) {
 
 }  // namespace
 
-Result<std::string> slot_dir(const Host& host) {
-  const auto made = make_run_dir(host);
+Result<std::string> slot_dir(const host::Host& host) {
+  const auto made = host::make_run_dir(host);
   if (!made && made.error().kind != Error::Kind::denied) {
     return std::unexpected(made.error());
   }
@@ -85,7 +85,7 @@ Result<std::string> slot_dir(const Host& host) {
   return private_dir();
 }
 
-Result<Slot> take_slot(const Host& host, int number) {
+Result<Slot> take_slot(const host::Host& host, int number) {
   const std::string dir = TRY(slot_dir(host));
   const std::string path = slot_path(dir, number);
   Slot slot;
@@ -108,7 +108,7 @@ Result<Slot> take_slot(const Host& host, int number) {
   return slot;
 }
 
-std::optional<Holder> holder_of(const Host& host, int number) {
+std::optional<Holder> holder_of(const host::Host& host, int number) {
   const auto dir = slot_dir(host);
   if (!dir) return std::nullopt;
   Fd fd(::open(slot_path(*dir, number).c_str(),
@@ -133,8 +133,8 @@ std::optional<Holder> holder_of(const Host& host, int number) {
   }
   holder.why_unknown = why_not_current(host, *progress);
   if (!holder.why_unknown.empty()) return holder;
-  holder.owner_alive =
-      is_same_task(host.self, progress->owner_pid, progress->owner_start_time);
+  holder.owner_alive = host::is_same_task(host.self, progress->owner_pid,
+                                          progress->owner_start_time);
   holder.progress = std::move(progress);
   return holder;
 }

@@ -41,13 +41,13 @@ struct Holder {
 
 // Error::busy if somebody has it; other errors say why there can be no prober
 // (a run directory that cannot be made, …).
-Result<Slot> take_slot(const Host& host, int number);
+Result<Slot> take_slot(const host::Host& host, int number);
 
 // Nothing when the slot is free.
-std::optional<Holder> holder_of(const Host& host, int number);
+std::optional<Holder> holder_of(const host::Host& host, int number);
 
 // The folder that slots live in: the run directory, or where that cannot be
 // made or used, a private one of this user.
-Result<std::string> slot_dir(const Host& host);
+Result<std::string> slot_dir(const host::Host& host);
 
 }  // namespace gpuward::probe

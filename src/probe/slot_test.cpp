@@ -18,7 +18,7 @@ class SlotTest : public testing::Test {
     char pattern[] = "/tmp/gpuward-slot-XXXXXX";
     ASSERT_NE(::mkdtemp(pattern), nullptr);
     dir_ = pattern;
-    auto host = Host::open({.root = "/", .run_dir = dir_});
+    auto host = host::Host::open({.root = "/", .run_dir = dir_});
     ASSERT_TRUE(host.has_value()) << host.error().text;
     host_.emplace(std::move(*host));
   }
@@ -33,14 +33,14 @@ class SlotTest : public testing::Test {
     auto map = ProgressMap::writer(slot.progress);
     ASSERT_TRUE(map.has_value());
     ProgressWriter writer(*map, 1.0);
-    const auto stat = task_stat(host_->self, pid);
+    const auto stat = host::task_stat(host_->self, pid);
     writer.identify(boot_id, pid, stat ? stat->start_time : 1, ::getpid(),
-                    task_stat(host_->self, ::getpid())->start_time);
+                    host::task_stat(host_->self, ::getpid())->start_time);
     writer.begin("nvmlInit_v2", -1, CallClass::init);
   }
 
   std::string dir_;
-  std::optional<Host> host_;
+  std::optional<host::Host> host_;
 };
 
 TEST_F(SlotTest, HasOneHolderAndIsFreeAgainWithTheLastDescriptor) {
@@ -63,7 +63,7 @@ TEST_F(SlotTest, HasOneHolderAndIsFreeAgainWithTheLastDescriptor) {
 TEST_F(SlotTest, TellsWhoHoldsItAndInWhat) {
   auto slot = take_slot(*host_, 1);
   ASSERT_TRUE(slot.has_value());
-  identify(*slot, *boot_id_of(host_->self), ::getpid());
+  identify(*slot, *host::boot_id_of(host_->self), ::getpid());
   const auto holder = holder_of(*host_, 1);
   ASSERT_TRUE(holder.has_value());
   ASSERT_TRUE(holder->progress.has_value()) << holder->why_unknown;
@@ -80,7 +80,7 @@ TEST_F(SlotTest, ARecordOfAnotherBootOrOfATaskThatIsGoneSaysNothing) {
   EXPECT_FALSE(holder->progress.has_value());
   EXPECT_NE(holder->why_unknown.find("another boot"), std::string::npos);
 
-  identify(*slot, *boot_id_of(host_->self), 0x7ffffff0);
+  identify(*slot, *host::boot_id_of(host_->self), 0x7ffffff0);
   holder = holder_of(*host_, 1);
   ASSERT_TRUE(holder.has_value());
   EXPECT_FALSE(holder->progress.has_value());

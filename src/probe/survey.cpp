@@ -78,7 +78,7 @@ struct Surveyor::Seat {
   }
 };
 
-Surveyor::Surveyor(const Host& host, SurveyOptions options,
+Surveyor::Surveyor(const host::Host& host, SurveyOptions options,
                    std::optional<Session> session)
     : host_(host), options_(std::move(options)), started_(BootClock::now()) {
   seats_[0] = std::make_unique<Seat>(1, 0);
@@ -294,7 +294,8 @@ Probe Surveyor::describe(const Seat& seat, Millis patience, Boot now) const {
     return probe;
   }
   if (!seat.task || seat.task->pid != probe.pid) {
-    if (auto task = inspect_task(host_.self, probe.pid)) seat.task = *task;
+    if (auto task = evidence::inspect_task(host_.self, probe.pid))
+      seat.task = *task;
   }
   probe.task = seat.task;
   return probe;
@@ -402,7 +403,7 @@ void Surveyor::dispose(Insist insist) {
   }
 }
 
-void let_go(const Host& host, Session& session, Insist insist,
+void let_go(const host::Host& host, Session& session, Insist insist,
             const std::optional<StuckTask>& seen) {
   const auto in_call = [&session] {
     const auto progress = session.progress();
@@ -420,7 +421,7 @@ void let_go(const Host& host, Session& session, Insist insist,
   session.reap();
 }
 
-Survey run_survey(const Host& host, const SurveyOptions& options,
+Survey run_survey(const host::Host& host, const SurveyOptions& options,
                   const OnWait& on_wait) {
   Surveyor surveyor(host, options);
   const Boot started = BootClock::now();

@@ -52,13 +52,13 @@ enum class Insist { no, yes };
 
 // Ends a prober of ours as its state allows: asks it to quit, or where it does
 // not come back from a call, see ending.h. Waits half a second at most.
-void let_go(const Host& host, Session& session, Insist insist,
+void let_go(const host::Host& host, Session& session, Insist insist,
             const std::optional<StuckTask>& seen = std::nullopt);
 
 class Surveyor {
  public:
   // `host` must outlive it. `session`: a healthy prober of an earlier survey.
-  Surveyor(const Host& host, SurveyOptions options,
+  Surveyor(const host::Host& host, SurveyOptions options,
            std::optional<Session> session = std::nullopt);
   ~Surveyor();
   Surveyor(Surveyor&&) noexcept;
@@ -101,7 +101,7 @@ class Surveyor {
   void add_missing_gpus(Survey& survey) const;
   Boot end_of_patience() const { return started_ + options_.patience; }
 
-  const Host& host_;
+  const host::Host& host_;
   SurveyOptions options_;
   Boot started_;
   std::array<std::unique_ptr<Seat>, kSlots> seats_;
@@ -111,7 +111,7 @@ class Surveyor {
 using OnWait = std::function<void(const Probe& probe, Millis waited)>;
 
 // Drives one to its end, then disposes of it.
-Survey run_survey(const Host& host, const SurveyOptions& options,
+Survey run_survey(const host::Host& host, const SurveyOptions& options,
                   const OnWait& on_wait);
 
 }  // namespace gpuward::probe

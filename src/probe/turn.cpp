@@ -17,21 +17,21 @@ constexpr Millis kSpare = 5s;
 
 class OwnRelease {
  public:
-  explicit OwnRelease(const Host& host) : host_(host) {}
+  explicit OwnRelease(const host::Host& host) : host_(host) {}
   ~OwnRelease() { static_cast<void>(end_release(host_)); }
   OwnRelease(const OwnRelease&) = delete;
   OwnRelease& operator=(const OwnRelease&) = delete;
 
  private:
-  const Host& host_;
+  const host::Host& host_;
 };
 
-bool is_idle(const Host& host) {
+bool is_idle(const host::Host& host) {
   const auto holder = holder_of(host, 1);
   return holder && holder->progress && !holder->progress->in_call;
 }
 
-void wait_until_free(const Host& host) {
+void wait_until_free(const host::Host& host) {
   constexpr int kLook = 50;
   const Boot end = BootClock::now() + kLettingGo;
   while (holder_of(host, 1) && BootClock::now() < end) {
@@ -41,7 +41,7 @@ void wait_until_free(const Host& host) {
 
 }  // namespace
 
-Result<FilesAsked> ask_in_turn(const Host& host,
+Result<FilesAsked> ask_in_turn(const host::Host& host,
                                const std::vector<Request>& requests,
                                Millis patience, double factor) {
   if (const auto released = released_until(host, wall_now())) {
@@ -49,7 +49,7 @@ Result<FilesAsked> ask_in_turn(const Host& host,
   }
   auto asked = ask_files(host, requests, patience, factor);
   if (asked || asked.error().kind != Error::Kind::busy || !is_idle(host) ||
-      !agent_listens(host)) {
+      !snapshot::agent_listens(host)) {
     return asked;
   }
   const Released ours{wall_now() + kLettingGo + patience + kSpare, ::getpid()};

@@ -10,7 +10,7 @@ namespace gpuward::probe {
 // with the asking, or by itself if we die. Meanwhile nobody else probes: there
 // is one prober, as ever (law 2). Error::busy where the one that is there
 // hangs, where somebody has released the driver, or who holds it is no agent.
-Result<FilesAsked> ask_in_turn(const Host& host,
+Result<FilesAsked> ask_in_turn(const host::Host& host,
                                const std::vector<Request>& requests,
                                Millis patience, double factor);
 

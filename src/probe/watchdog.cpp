@@ -24,21 +24,22 @@ bool is_overdue(const ProgressMap& map) {
          BootClock::now() - progress->began >= progress->deadline;
 }
 
-void watch(const Host& host, const ProgressMap& map, int socket) {
+void watch(const host::Host& host, const ProgressMap& map, int socket) {
   while (!supervisor_is_gone(socket)) {
   }
   while (true) {
     ::poll(nullptr, 0, kLookMillis);
     if (!is_overdue(map)) continue;
     // NVML is called by the main thread; this one runs right now.
-    const auto task = inspect_main_thread(host.self, ::getpid());
+    const auto task = evidence::inspect_main_thread(host.self, ::getpid());
     if (task && may_be_ended(*task)) ::_exit(0);
   }
 }
 
 }  // namespace
 
-void start_watchdog(const Host& host, const ProgressMap& map, int socket) {
+void start_watchdog(const host::Host& host, const ProgressMap& map,
+                    int socket) {
   std::thread([&host, &map, socket] { watch(host, map, socket); }).detach();
 }
 

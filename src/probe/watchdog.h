@@ -12,6 +12,6 @@ namespace gpuward::probe {
 // Starts the thread that watches `socket` for the supervisor's end. It touches
 // neither the driver nor anything that the main thread writes; `map` and
 // `host` must live as long as the process.
-void start_watchdog(const Host& host, const ProgressMap& map, int socket);
+void start_watchdog(const host::Host& host, const ProgressMap& map, int socket);
 
 }  // namespace gpuward::probe

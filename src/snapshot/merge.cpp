@@ -4,7 +4,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward {
+namespace gpuward::snapshot {
 namespace {
 
 void keep(Reading& fresh, const Reading& old) {
@@ -43,4 +43,4 @@ void keep_old_readings(Snapshot& fresh, const Snapshot& old) {
   }
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::snapshot

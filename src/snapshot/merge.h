@@ -4,8 +4,8 @@
 
 #include "model/snapshot.h"
 
-namespace gpuward {
+namespace gpuward::snapshot {
 
 void keep_old_readings(Snapshot& fresh, const Snapshot& old);
 
-}  // namespace gpuward
+}  // namespace gpuward::snapshot

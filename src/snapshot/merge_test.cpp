@@ -4,7 +4,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward {
+namespace gpuward::snapshot {
 namespace {
 
 const Wall kThen = Wall(Millis(1'000'000));
@@ -75,4 +75,4 @@ TEST(Merge, AnErrorNowIsNewsAndNotOverwritten) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::snapshot

@@ -16,7 +16,7 @@
 #include "host/task.h"
 #include "model/json.h"
 
-namespace gpuward {
+namespace gpuward::snapshot {
 namespace {
 
 // An agent's answer for a large node is some 100 KB.
@@ -72,11 +72,11 @@ Result<Snapshot> parse_snapshot(std::string_view text) {
 
 }  // namespace
 
-std::string read_socket_path(const Host& host) {
+std::string read_socket_path(const host::Host& host) {
   return host.run_dir + "/read.sock";
 }
 
-std::string snapshot_path(const Host& host) {
+std::string snapshot_path(const host::Host& host) {
   return host.run_dir + "/snapshot.json";
 }
 
@@ -102,7 +102,8 @@ Result<Ask> decode_ask(std::string_view line) {
   return ask;
 }
 
-Result<Snapshot> ask_agent(const Host& host, const Ask& ask, Millis deadline) {
+Result<Snapshot> ask_agent(const host::Host& host, const Ask& ask,
+                           Millis deadline) {
   const Boot end = BootClock::now() + deadline;
   const Fd fd = TRY(connect_to(read_socket_path(host)));
   const std::string request = encode(ask);
@@ -114,18 +115,18 @@ Result<Snapshot> ask_agent(const Host& host, const Ask& ask, Millis deadline) {
   return parse_snapshot(TRY(read_to_end(fd, end)));
 }
 
-bool agent_listens(const Host& host) {
+bool agent_listens(const host::Host& host) {
   const auto fd = connect_to(read_socket_path(host));
   return fd || fd.error().kind == Error::Kind::denied;
 }
 
-Result<Snapshot> read_snapshot(const Host& host, Millis oldest) {
+Result<Snapshot> read_snapshot(const host::Host& host, Millis oldest) {
   const std::string path = snapshot_path(host);
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid()) return fail_errno(errno, "opening " + path);
   const Boot deadline = BootClock::now() + 2s;
   Snapshot snapshot = TRY(parse_snapshot(TRY(read_to_end(fd, deadline))));
-  if (snapshot.boot_id != TRY(boot_id_of(host.self))) {
+  if (snapshot.boot_id != TRY(host::boot_id_of(host.self))) {
     return fail(Error::Kind::gone, path + " is of an earlier boot");
   }
   if (wall_now() - snapshot.taken_at > oldest) {
@@ -136,7 +137,7 @@ Result<Snapshot> read_snapshot(const Host& host, Millis oldest) {
   return snapshot;
 }
 
-Result<void> write_snapshot(const Host& host, const Snapshot& snapshot) {
+Result<void> write_snapshot(const host::Host& host, const Snapshot& snapshot) {
   const std::string path = snapshot_path(host);
   const std::string fresh = path + ".new";
   const std::string text = to_json(snapshot).dump() + "\n";
@@ -159,4 +160,4 @@ Result<void> write_snapshot(const Host& host, const Snapshot& snapshot) {
   return {};
 }
 
-}  // namespace gpuward
+}  // namespace gpuward::snapshot

@@ -8,7 +8,7 @@
 
 #include "host/task.h"
 
-namespace gpuward {
+namespace gpuward::snapshot {
 namespace {
 
 class WireTest : public testing::Test {
@@ -17,7 +17,7 @@ class WireTest : public testing::Test {
     char pattern[] = "/tmp/gpuward-wire-XXXXXX";
     ASSERT_NE(::mkdtemp(pattern), nullptr);
     dir_ = pattern;
-    auto host = Host::open({.root = "/", .run_dir = dir_});
+    auto host = host::Host::open({.root = "/", .run_dir = dir_});
     ASSERT_TRUE(host.has_value());
     host_.emplace(std::move(*host));
   }
@@ -30,14 +30,14 @@ class WireTest : public testing::Test {
 
   Snapshot snapshot() const {
     Snapshot out;
-    out.boot_id = *boot_id_of(host_->self);
+    out.boot_id = *host::boot_id_of(host_->self);
     out.hostname = "node";
     out.taken_at = wall_now();
     return out;
   }
 
   std::string dir_;
-  std::optional<Host> host_;
+  std::optional<host::Host> host_;
 };
 
 TEST_F(WireTest, AsksThereAndBack) {
@@ -82,4 +82,4 @@ TEST_F(WireTest, NobodyListeningIsAnAnswerAtOnce) {
 }
 
 }  // namespace
-}  // namespace gpuward
+}  // namespace gpuward::snapshot

@@ -24,41 +24,44 @@ namespace {
 
 const Wall kNow = Wall(Millis(1'770'000'000'000));
 
-const Catalogue& whole_catalogue() {
-  static const Result<Catalogue> kCatalogue = load_catalogue();
+const diagnosis::Catalogue& whole_catalogue() {
+  static const Result<diagnosis::Catalogue> kCatalogue =
+      diagnosis::load_catalogue();
   must(kCatalogue.has_value(), "our own catalogue loads");
   return *kCatalogue;
 }
 
 void xid_line(std::string_view bytes) {
-  const auto found = find_xid_line(bytes);
+  const auto found = diagnosis::find_xid_line(bytes);
   if (!found) return;
   must(found->code >= 0, "an Xid is a number");
   must(found->text.size() <= bytes.size(), "its words are a part");
-  for (const std::string& sentence : decode_xid(*found)) {
+  for (const std::string& sentence : diagnosis::decode_xid(*found)) {
     must(!sentence.empty(), "a sentence says something");
   }
 }
 
 void explain_line(std::string_view bytes) {
-  const Explanation explanation = explain(whole_catalogue(), bytes);
+  const diagnosis::Explanation explanation =
+      diagnosis::explain(whole_catalogue(), bytes);
   to_json(explanation);
-  (void)find_harmless(bytes);
+  (void)diagnosis::find_harmless(bytes);
 }
 
 void versions(std::string_view bytes) {
-  static const std::vector<BranchRange> kRanges = {
+  static const std::vector<diagnosis::BranchRange> kRanges = {
       {570, {570, 124, 6}, {570, 158, 1}, {570, 172, 8}, "", "", ""},
       {575, {575, 51}, {}, {}, "", "", ""}};
-  const auto version = parse_version(bytes);
+  const auto version = diagnosis::parse_version(bytes);
   if (!version) return;
   for (const int part : *version) must(part >= 0, "a part is a number");
-  driver_status(kRanges, *version);
-  range_in_words(kRanges, *version);
+  diagnosis::driver_status(kRanges, *version);
+  diagnosis::range_in_words(kRanges, *version);
 }
 
 void catalogue_file(std::string_view bytes) {
-  const auto catalogue = load_catalogue_from({{"a.yaml", std::string(bytes)}});
+  const auto catalogue =
+      diagnosis::load_catalogue_from({{"a.yaml", std::string(bytes)}});
   if (catalogue) return;
   must(!catalogue.error().text.empty(), "a refusal says why");
 }
@@ -68,14 +71,14 @@ void catalogue_file(std::string_view bytes) {
 void gate(std::string_view bytes) {
   const auto both = parts(bytes, 2);
   if (both[0].size() > 200) return;
-  const Pattern pattern{std::string(both[0]), {}};
-  if (!PatternSet::check(pattern)) return;
+  const matching::Pattern pattern{std::string(both[0]), {}};
+  if (!matching::PatternSet::check(pattern)) return;
   RE2::Options options;
   options.set_encoding(RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
   const RE2 alone(pattern.regex, options);
   if (!alone.ok()) return;
-  const PatternSet set({pattern});
+  const matching::PatternSet set({pattern});
   for (const auto line : split(both[1], '\n')) {
     const bool expected =
         RE2::PartialMatch(re2::StringPiece(line.data(), line.size()), alone);
@@ -92,7 +95,7 @@ void signatures(std::string_view bytes) {
     options.set_log_errors(false);
     options.set_max_mem(int64_t{256} << 20);
     auto set = std::make_unique<RE2::Set>(options, RE2::UNANCHORED);
-    for (const Signature& signature : whole_catalogue().signatures) {
+    for (const diagnosis::Signature& signature : whole_catalogue().signatures) {
       set->Add(signature.pattern.regex, nullptr);
     }
     set->Compile();
@@ -105,7 +108,8 @@ void signatures(std::string_view bytes) {
     const auto found = whole_catalogue().patterns.match(line);
     for (const int index : expected) {
       const auto wanted = static_cast<size_t>(index);
-      const Signature& signature = whole_catalogue().signatures[wanted];
+      const diagnosis::Signature& signature =
+          whole_catalogue().signatures[wanted];
       // An entry may name literals that ask for more than its pattern does.
       if (!signature.pattern.literals.empty()) continue;
       must(std::ranges::find(found, wanted) != found.end(),
@@ -137,10 +141,10 @@ Reading read_log(std::string_view bytes) {
   static TempTree tree;
   tree.file("/log", bytes);
   Reading out;
-  LogReader reader(
+  logs::LogReader reader(
       whole_catalogue().patterns.literals(),
       [&](size_t, const Evidence& line) { out.lines.push_back(line); });
-  LogOptions options;
+  logs::LogOptions options;
   options.now = kNow;
   options.only_one = true;
   const auto summary = reader.read(tree.path() + "/log", options);
@@ -162,13 +166,14 @@ void log(std::string_view bytes) {
   const Reading packed = read_log(gzipped(bytes));
   must(plain.lines == packed.lines && plain.facts == packed.facts,
        "a packed log says the same");
-  const Catalogue& catalogue = whole_catalogue();
-  State state;
+  const diagnosis::Catalogue& catalogue = whole_catalogue();
+  diagnosis::State state;
   for (const auto* some : {&plain.lines, &plain.facts}) {
-    for (const Evidence& evidence : *some) fold(catalogue, state, evidence);
+    for (const Evidence& evidence : *some)
+      diagnosis::fold(catalogue, state, evidence);
   }
-  const Diagnosis once = conclude(catalogue, state, {}, kNow);
-  must(conclude(catalogue, state, {}, kNow) == once,
+  const Diagnosis once = diagnosis::conclude(catalogue, state, {}, kNow);
+  must(diagnosis::conclude(catalogue, state, {}, kNow) == once,
        "the same evidence gives the same diagnosis");
   for (const Finding& finding : once.findings) {
     must(catalogue.find(finding.id) != nullptr, "a finding has its entry");
@@ -183,21 +188,21 @@ void toml_edit(std::string_view bytes) {
       "runc",         "options",
       "SystemdCgroup"};
   for (const bool value : {true, false}) {
-    const auto changed = set_toml_flag(bytes, key, value);
+    const auto changed = plan::set_toml_flag(bytes, key, value);
     if (!changed) continue;
     const auto read = parse_toml(*changed);
     must(read.has_value(), "what was edited can be read");
     const Json* at = &*read;
     for (const std::string& part : key) at = &(*at)[part];
     must(at->is_bool() && at->as_bool() == value, "the flag has its value");
-    must(set_toml_flag(*changed, key, value) == *changed,
+    must(plan::set_toml_flag(*changed, key, value) == *changed,
          "what stands there stays");
   }
 }
 
 void json_edit(std::string_view bytes) {
   constexpr std::string_view kName = "native.cgroupdriver";
-  const auto changed = set_exec_option(bytes, kName, "cgroupfs");
+  const auto changed = plan::set_exec_option(bytes, kName, "cgroupfs");
   if (!changed) return;
   const auto read = Json::parse(*changed);
   must(read.has_value(), "what was edited can be read");
@@ -206,7 +211,7 @@ void json_edit(std::string_view bytes) {
     found += option.as_string() == "native.cgroupdriver=cgroupfs" ? 1 : 0;
   }
   must(found >= 1, "the option stands there");
-  must(set_exec_option(*changed, kName, "cgroupfs") == *changed,
+  must(plan::set_exec_option(*changed, kName, "cgroupfs") == *changed,
        "what stands there stays");
 }
 

@@ -8,7 +8,7 @@
 
 namespace gpuward::fuzz {
 
-class MemoryBytes final : public ByteSource {
+class MemoryBytes final : public logs::ByteSource {
  public:
   // `bytes` outlives it.
   explicit MemoryBytes(std::string_view bytes, size_t piece = 1 << 16)
@@ -26,9 +26,9 @@ class MemoryBytes final : public ByteSource {
   size_t piece_;
 };
 
-inline std::unique_ptr<Buffered> in_memory(std::string_view bytes,
-                                           size_t piece = 1 << 16) {
-  return std::make_unique<Buffered>(
+inline std::unique_ptr<logs::Buffered> in_memory(std::string_view bytes,
+                                                 size_t piece = 1 << 16) {
+  return std::make_unique<logs::Buffered>(
       std::make_unique<MemoryBytes>(bytes, piece));
 }
 
@@ -40,7 +40,7 @@ struct Drained {
   bool operator==(const Drained&) const = default;
 };
 
-inline Drained drained(ByteSource& source, size_t most) {
+inline Drained drained(logs::ByteSource& source, size_t most) {
   Drained out;
   std::string buffer(1 << 16, '\0');
   while (out.text.size() < most) {

@@ -68,9 +68,9 @@ void request(std::string_view bytes) {
     const auto again = probe::decode_request(probe::encode(*read));
     must(again && *again == *read, "a request reads the same again");
   }
-  if (const auto ask = decode_ask(bytes)) {
+  if (const auto ask = snapshot::decode_ask(bytes)) {
     must(ask->patience >= 0ms && ask->patience <= 10min, "patience is bounded");
-    const auto again = decode_ask(encode(*ask));
+    const auto again = snapshot::decode_ask(encode(*ask));
     must(again && again->fresh == ask->fresh, "an ask reads the same again");
   }
 }

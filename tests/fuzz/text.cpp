@@ -32,27 +32,27 @@ bool lies_in(std::string_view part, std::string_view whole) {
 }
 
 void line_head(std::string_view bytes) {
-  for (const auto& hint :
-       {YearHint{{}, kNow}, YearHint{kNow - Millis(24h * 400), kNow}}) {
-    const auto stamp = stamp_at(bytes, hint);
+  for (const auto& hint : {logs::YearHint{{}, kNow},
+                           logs::YearHint{kNow - Millis(24h * 400), kNow}}) {
+    const auto stamp = logs::stamp_at(bytes, hint);
     if (stamp) {
       must(stamp->size > 0 && stamp->size <= bytes.size(),
            "a time is a part of the line");
       to_iso(stamp->when);
     }
-    const LineHead head = gpuward::line_head(bytes, hint);
+    const logs::LineHead head = logs::line_head(bytes, hint);
     must(head.body <= bytes.size(), "a message is a part of the line");
     must(lies_in(head.host, bytes) && lies_in(head.program, bytes),
          "a host and a program stand in the line");
-    const std::string host = host_name(head.host);
-    must(host_name(host) == host || host_name(host).empty(),
+    const std::string host = logs::host_name(head.host);
+    must(logs::host_name(host) == host || logs::host_name(host).empty(),
          "a machine's name stays");
   }
 }
 
 void unwrap(std::string_view bytes) {
   std::string scratch;
-  const Unwrapped inside = gpuward::unwrap(bytes, scratch);
+  const logs::Unwrapped inside = logs::unwrap(bytes, scratch);
   must(lies_in(inside.text, bytes) || lies_in(inside.text, scratch),
        "a message lies in the line or beside it");
   must(inside.host.size() <= bytes.size(), "a host is a part of the line");
@@ -60,16 +60,16 @@ void unwrap(std::string_view bytes) {
   must(inside.text.size() <= 2 * bytes.size() + 128,
        "a message is no longer than its carrier");
   std::string other(7, 'x');
-  const auto object = json_line(bytes, other);
+  const auto object = logs::json_line(bytes, other);
   if (object) must(object->text.size() <= 2 * bytes.size() + 128, "bounded");
 }
 
 void exported(std::string_view bytes) {
-  is_export(bytes);
-  const auto whole = export_lines(in_memory(bytes));
+  logs::is_export(bytes);
+  const auto whole = logs::export_lines(in_memory(bytes));
   const Drained once = drained(*whole, kMost);
   for (const size_t piece : {size_t{1}, size_t{7}}) {
-    const auto cut = export_lines(in_memory(bytes, piece));
+    const auto cut = logs::export_lines(in_memory(bytes, piece));
     must(drained(*cut, kMost) == once, "entries do not depend on the reads");
   }
 }
@@ -77,7 +77,7 @@ void exported(std::string_view bytes) {
 // Mutated archives would all fail their checksums: they are made right.
 void tar(std::string_view bytes) {
   std::string archive(bytes);
-  constexpr size_t kBlock = TarReader::kBlock;
+  constexpr size_t kBlock = logs::TarReader::kBlock;
   for (size_t at = 0; at + kBlock <= archive.size(); at += kBlock) {
     char* const block = archive.data() + at;
     if (std::memcmp(block + 257, "ustar", 5) != 0) continue;
@@ -88,9 +88,9 @@ void tar(std::string_view bytes) {
     }
     std::snprintf(block + 148, 8, "%06o", sum);
   }
-  TarReader::looks_like_one(std::string_view(archive).substr(0, kBlock));
+  logs::TarReader::looks_like_one(std::string_view(archive).substr(0, kBlock));
   MemoryBytes source(archive);
-  TarReader reader(source);
+  logs::TarReader reader(source);
   size_t members = 0;
   std::string content(4096, '\0');
   while (true) {
@@ -108,9 +108,9 @@ void tar(std::string_view bytes) {
 }
 
 void packed(std::string_view bytes) {
-  const auto plain = unpacked(in_memory(bytes), "a file");
+  const auto plain = logs::unpacked(in_memory(bytes), "a file");
   const Drained once = drained(*plain, kMost);
-  const auto again = unpacked(in_memory(bytes, 13), "a file");
+  const auto again = logs::unpacked(in_memory(bytes, 13), "a file");
   const Drained twice = drained(*again, kMost);
   if (once.text.size() >= kMost || twice.text.size() >= kMost) return;
   must(once.failed == twice.failed, "damage does not depend on the reads");
@@ -122,7 +122,7 @@ void packed(std::string_view bytes) {
 }
 
 void encoding(std::string_view bytes) {
-  const auto plain = decoded(in_memory(bytes));
+  const auto plain = logs::decoded(in_memory(bytes));
   const Drained once = drained(*plain, kMost);
   must(!once.failed, "any bytes are text");
   // A unit of UTF-16 becomes three bytes at most.
@@ -130,10 +130,10 @@ void encoding(std::string_view bytes) {
 }
 
 void wrapped(std::string_view bytes) {
-  static const LiteralGate kGate({"NVRM: Xid", "fallen off the bus"});
+  static const matching::LiteralGate kGate({"NVRM: Xid", "fallen off the bus"});
   const auto joined = [bytes](size_t piece) {
     MemoryBytes source(bytes, piece);
-    WrappedLines lines(source, kGate);
+    logs::WrappedLines lines(source, kGate);
     return drained(lines, kMost).text;
   };
   const std::string once = joined(1 << 16);
@@ -147,9 +147,9 @@ void wrapped(std::string_view bytes) {
 }
 
 void extract(std::string_view bytes) {
-  static const PatternSet kPatterns = Extractor::patterns();
-  Extractor extractor(kPatterns);
-  SmiQuery query;
+  static const matching::PatternSet kPatterns = logs::Extractor::patterns();
+  logs::Extractor extractor(kPatterns);
+  logs::SmiQuery query;
   int64_t number = 0;
   for (const auto line : split(bytes, '\n')) {
     extractor.line(line, "a file", ++number);
@@ -165,15 +165,16 @@ void extract(std::string_view bytes) {
 
 // However the blocks fall, the same lines come.
 void scan(std::string_view bytes) {
-  static const LiteralGate kGate({"NVRM: Xid", "nvidia"});
+  static const matching::LiteralGate kGate({"NVRM: Xid", "nvidia"});
   const auto lines_of = [bytes](size_t block) {
     std::vector<std::pair<std::string, int64_t>> lines;
-    LineScan* running = nullptr;
-    const LineScan::Sink sink = [&](std::string_view line, int64_t number) {
+    logs::LineScan* running = nullptr;
+    const logs::LineScan::Sink sink = [&](std::string_view line,
+                                          int64_t number) {
       lines.emplace_back(line, number);
       if (line.contains("follow")) running->follow(3);
     };
-    LineScan scan(kGate, sink);
+    logs::LineScan scan(kGate, sink);
     running = &scan;
     for (size_t at = 0; at < bytes.size(); at += block) {
       scan.feed(bytes.substr(at, block));
@@ -185,18 +186,18 @@ void scan(std::string_view bytes) {
   must(whole == lines_of(1) && whole == lines_of(13),
        "lines do not depend on the blocks");
   for (const auto& [line, number] : std::get<0>(whole)) {
-    must(line.size() <= LineScan::kLongest, "a line is bounded");
+    must(line.size() <= logs::LineScan::kLongest, "a line is bounded");
     must(number >= 1 && number <= std::get<1>(whole), "a line has its number");
   }
 }
 
 // What goes into the store comes out, in order of time.
 void store(std::string_view bytes) {
-  LineStore store;
-  FloodGate flood;
+  logs::LineStore store;
+  logs::FloodGate flood;
   int64_t put = 0;
   int64_t stood_for = 0;
-  const FloodGate::Sink add = [&](const LogLine& line) {
+  const logs::FloodGate::Sink add = [&](const logs::LogLine& line) {
     store.add(line);
     ++put;
     stood_for += line.times;
@@ -208,22 +209,24 @@ void store(std::string_view bytes) {
       store.begin_run(static_cast<size_t>(number));
       continue;
     }
-    LogLine line;
+    logs::LogLine line;
     line.text = text;
     line.source = "log";
     line.line = ++number;
-    if (const auto stamp = stamp_at(text, {{}, kNow})) line.when = stamp->when;
+    if (const auto stamp = logs::stamp_at(text, {{}, kNow}))
+      line.when = stamp->when;
     if (flood.passes(line)) add(line);
   }
   flood.drain(add);
   must(stood_for == number, "every line is handed on or counted");
   int64_t came = 0;
-  store.merge([&](const LineStore::Run&, const LogLine&) { ++came; });
+  store.merge(
+      [&](const logs::LineStore::Run&, const logs::LogLine&) { ++came; });
   must(came + store.lost() == put, "every line comes out");
 }
 
 void given(std::string_view bytes) {
-  const auto fact = given_fact(bytes);
+  const auto fact = logs::given_fact(bytes);
   if (!fact) {
     must(!fact.error().text.empty(), "a refusal says why");
     return;

@@ -34,9 +34,10 @@ inline bool fails(const Step& step, std::string_view where) {
   return false;
 }
 
-inline Result<Action::Checked> check(const Host&, const Step& step) {
+inline Result<action::Action::Checked> check(const host::Host&,
+                                             const Step& step) {
   if (fails(step, "check")) return fail(Error::Kind::denied, "not this one");
-  Action::Checked out;
+  action::Action::Checked out;
   out.already = read(folder_of(step) + "/a") == "new" &&
                 read(folder_of(step) + "/b") == "new";
   out.undo.set("a", read(folder_of(step) + "/a"));
@@ -44,14 +45,14 @@ inline Result<Action::Checked> check(const Host&, const Step& step) {
   return out;
 }
 
-inline Result<void> run(const Host&, const Step& step) {
+inline Result<void> run(const host::Host&, const Step& step) {
   write(folder_of(step) + "/a", "new");
   if (fails(step, "run")) return fail(Error::Kind::system, "half way");
   write(folder_of(step) + "/b", "new");
   return {};
 }
 
-inline Result<std::string> verify(const Host&, const Step& step) {
+inline Result<std::string> verify(const host::Host&, const Step& step) {
   if (fails(step, "gone")) return fail(Error::Kind::gone, "it has ended");
   if (fails(step, "verify")) return fail(Error::Kind::system, "no use");
   for (const char* name : {"/a", "/b"}) {
@@ -62,7 +63,8 @@ inline Result<std::string> verify(const Host&, const Step& step) {
   return std::string("both are new");
 }
 
-inline Result<void> undo(const Host&, const Step& step, const Json& undo) {
+inline Result<void> undo(const host::Host&, const Step& step,
+                         const Json& undo) {
   if (fails(step, "undo")) return fail(Error::Kind::denied, "stays");
   if (fails(step, "busy")) return fail(Error::Kind::busy, "later");
   for (const char* name : {"a", "b"}) {
@@ -71,13 +73,13 @@ inline Result<void> undo(const Host&, const Step& step, const Json& undo) {
   return {};
 }
 
-inline constexpr Action kAction{.name = "two-files",
-                                .what = "for tests",
-                                .ends_with_boot = false,
-                                .check = check,
-                                .run = run,
-                                .verify = verify,
-                                .undo = undo};
+inline constexpr action::Action kAction{.name = "two-files",
+                                        .what = "for tests",
+                                        .ends_with_boot = false,
+                                        .check = check,
+                                        .run = run,
+                                        .verify = verify,
+                                        .undo = undo};
 
 inline Step step(const std::string& folder) {
   Step out;

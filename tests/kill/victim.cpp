@@ -18,23 +18,24 @@ int complain(const std::string& what) {
   return 1;
 }
 
-int act(const Host& host, Ledger& ledger, const std::string& folder) {
+int act(const host::Host& host, ledger::Ledger& ledger,
+        const std::string& folder) {
   Plan plan;
   plan.steps = {two_files::step(folder)};
   const auto outcomes =
-      carry_out(host, ledger, plan, {}, {&two_files::kAction, 1});
+      action::carry_out(host, ledger, plan, {}, {&two_files::kAction, 1});
   return outcomes.at(0).state == Outcome::State::done
              ? 0
              : complain(outcomes.at(0).text);
 }
 
-int recover(const Host& host, Ledger& ledger) {
+int recover(const host::Host& host, ledger::Ledger& ledger) {
   const auto done =
-      finish_interrupted(host, ledger, {}, {&two_files::kAction, 1});
+      action::finish_interrupted(host, ledger, {}, {&two_files::kAction, 1});
   return done ? 0 : complain(done.error().text);
 }
 
-int check(Ledger& ledger, const std::string& folder) {
+int check(ledger::Ledger& ledger, const std::string& folder) {
   const auto unfinished = ledger.unfinished();
   if (!unfinished) return complain(unfinished.error().text);
   if (!unfinished->empty()) return complain("something is unfinished");
@@ -60,9 +61,10 @@ int reset(const std::string& folder) {
 
 int run(const std::string& verb, const std::string& folder) {
   if (verb == "reset") return reset(folder);
-  const auto host = Host::open({.run_dir = folder});
+  const auto host = host::Host::open({.run_dir = folder});
   if (!host) return complain(host.error().text);
-  auto ledger = Ledger::open_for_acting(host->state_dir, std::string(kBoot));
+  auto ledger =
+      ledger::Ledger::open_for_acting(host->state_dir, std::string(kBoot));
   if (!ledger) return complain(ledger.error().text);
   if (verb == "act") return act(*host, *ledger, folder);
   if (verb == "recover") return recover(*host, *ledger);

@@ -98,6 +98,17 @@ class CheckLayers(unittest.TestCase):
         self.write("src/probe/a.cpp", '#include "probe/a.h"\n')
         self.refuses("src/probe/CMakeLists.txt", "links gpuward_base")
 
+    def test_a_namespace_of_another_folder(self):
+        self.plant("src/kubelet/wire/a.h", "namespace gpuward::kubelet::guard {")
+        self.refuses("src/kubelet/wire/a.h:2", "gpuward::kubelet::wire")
+
+    def test_the_namespace_of_all_is_for_base_and_model(self):
+        self.plant("src/base/a.h", "namespace gpuward {")
+        self.plant("src/probe/a.h", "namespace gpuward::probe::inside {")
+        self.assertEqual(self.run_checker(), (0, ""))
+        self.plant("src/probe/a.cpp", "namespace gpuward {")
+        self.refuses("src/probe/a.cpp:3", "gpuward::probe")
+
     def test_a_heavy_header_outside_its_file(self):
         self.plant("src/probe/a.h", "#include <nlohmann/json.hpp>")
         self.refuses("src/probe/a.h:1", "src/base/json.cpp")

@@ -70,8 +70,13 @@ class CgroupTree {
 
   const std::string& why_not() const { return why_not_; }
   TempTree& tree() { return tree_; }
-  Host host() const {
-    return Host{*Root::open(tree_.path()), *Root::open("/"), "", "", false, ""};
+  host::Host host() const {
+    return host::Host{*host::Root::open(tree_.path()),
+                      *host::Root::open("/"),
+                      "",
+                      "",
+                      false,
+                      ""};
   }
 
   // `inside` is "" for the test's own cgroup, else "/below".

@@ -7,7 +7,7 @@
 
 #include "kubelet/allocation/partition_task.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // The total of a partition and the best of its full sets as one number, the
@@ -149,4 +149,4 @@ BestPartition search_all(const PartitionTask& task, const BestPartition& good) {
   return Search(task, good).run();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -4,7 +4,7 @@
 
 #include "kubelet/allocation/partition_task.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // The set decides: what is left is the rest, or the other set.
@@ -43,4 +43,4 @@ BestPartition best_partition(const GpuScores& scores,
   return found ? *found : search_all(task_of(scores, wish), good);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -22,7 +22,7 @@
 
 #include "kubelet/allocation/gpu_scores.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct PartitionWish {
   GpuSet available = 0;
@@ -40,4 +40,4 @@ struct BestPartition {
 BestPartition best_partition(const GpuScores& scores,
                              const PartitionWish& wish);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -4,7 +4,7 @@
 
 #include "kubelet/allocation/best_partition.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 GpuSet set_of(const GpuScores& scores, const std::vector<size_t>& devices) {
@@ -100,4 +100,4 @@ BestSet best_set(const GpuScores& scores, const SetWish& wish) {
                            : searched_among_few(scores, wish);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -9,7 +9,7 @@
 
 #include "kubelet/allocation/gpu_scores.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct SetWish {
   std::vector<size_t> available;  // ascending
@@ -26,4 +26,4 @@ struct BestSet {
 // there is no such set: size 0, fewer available, more required.
 BestSet best_set(const GpuScores& scores, const SetWish& wish);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

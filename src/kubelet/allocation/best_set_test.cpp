@@ -7,7 +7,7 @@
 #include "kubelet/allocation/partition_task.h"
 #include "kubelet/allocation/partitions_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 void expect_same(const GpuScores& scores, const PartitionWish& wish, int kind) {
@@ -297,4 +297,4 @@ TEST(BestSet, OfMoreThanSixteenAvailableOneIsGrown) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

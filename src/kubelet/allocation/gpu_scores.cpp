@@ -1,6 +1,6 @@
 #include "kubelet/allocation/gpu_scores.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // The scores of all sets of the last devices, so many, are there: those of the
@@ -44,4 +44,4 @@ GpuScores GpuScores::of_some(const std::vector<size_t>& devices) const {
   return GpuScores(std::move(some));
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -9,7 +9,7 @@
 
 #include "kubelet/allocation/topology.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 // A bit for each device; the first one has the highest, so that of two sets of
 // the same size the greater number has the first device in which they differ.
@@ -40,4 +40,4 @@ class GpuScores {
   std::vector<int> sets_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

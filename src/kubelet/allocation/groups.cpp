@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 std::vector<Group> groups_of(const ShareWish& wish) {
   std::vector<Group> out;
@@ -37,4 +37,4 @@ Group* best_open(
   return best;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

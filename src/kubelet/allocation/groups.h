@@ -6,7 +6,7 @@
 
 #include "kubelet/allocation/share.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct Group {
   std::vector<size_t> open;  // candidates not picked; the next one is last
@@ -27,4 +27,4 @@ void pick_from(Group& group, std::vector<size_t>& picks);
 Group* best_open(std::vector<Group>& groups,
                  const std::function<bool(const Group&, const Group&)>& better);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -11,7 +11,7 @@
 
 #include "kubelet/allocation/partition_task.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 constexpr int kMostSteps = 8'000;
@@ -159,4 +159,4 @@ std::optional<BestPartition> search_many_sets(PartitionTask task,
   return Search(std::move(task), good).run();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -2,7 +2,7 @@
 
 #include "kubelet/allocation/groups.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 bool is_emptier(const Group& left, const Group& right) {
@@ -61,4 +61,4 @@ std::vector<size_t> pick_mig(const ShareWish& wish, Placement placement) {
              : distributed(groups_of(wish), wish.wanted);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

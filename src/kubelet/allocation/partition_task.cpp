@@ -4,7 +4,7 @@
 #include <bit>
 #include <numeric>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // The best set of what is left, then of what is left of that, …, and the rest.
@@ -104,4 +104,4 @@ int least_cut(const PartitionTask& task, const std::vector<int>& pairs,
   return std::accumulate(pairs.begin(), pairs.begin() + cut, 0);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

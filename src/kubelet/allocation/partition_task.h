@@ -9,7 +9,7 @@
 #include "kubelet/allocation/scored_set.h"
 #include "kubelet/allocation/twins.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct PartitionTask {
   const GpuScores& scores;
@@ -52,4 +52,4 @@ std::optional<BestPartition> search_many_sets(PartitionTask task,
 // Never gives up, and takes some milliseconds at most.
 BestPartition search_all(const PartitionTask& task, const BestPartition& good);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

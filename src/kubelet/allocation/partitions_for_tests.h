@@ -9,7 +9,7 @@
 
 #include "kubelet/allocation/best_partition.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 // Walks through all of them. The best one is what best_partition.h says.
 class EveryPartition {
@@ -175,4 +175,4 @@ class RandomTopologies {
   std::array<std::array<int, GpuScores::kMostInSets>, 2> blocks_{};
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -5,7 +5,7 @@
 
 #include "kubelet/allocation/best_set.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 using Kind = Allocatable::Kind;
@@ -68,7 +68,7 @@ AllocationView::AllocationView(const Allocatable& allocatable)
 // apart, by name.
 class AllocationView::Choice {
  public:
-  Choice(const AllocationView& in, const PreferredWish& wish);
+  Choice(const AllocationView& in, const wire::PreferredWish& wish);
   Preferred make();
 
  private:
@@ -83,7 +83,7 @@ class AllocationView::Choice {
 };
 
 AllocationView::Choice::Choice(const AllocationView& in,
-                               const PreferredWish& wish)
+                               const wire::PreferredWish& wish)
     : view_(in), size_(static_cast<size_t>(std::max(wish.size, 0))) {
   const auto available = sorted(wish.available);
   const auto must_include = sorted(wish.must_include);
@@ -142,8 +142,8 @@ Preferred AllocationView::Choice::make() {
   return out;
 }
 
-Preferred AllocationView::preferred(const PreferredWish& wish) const {
+Preferred AllocationView::preferred(const wire::PreferredWish& wish) const {
   return Choice(*this, wish).make();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -18,7 +18,7 @@
 #include "kubelet/allocation/share.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 // The devices of one resource, all of one kind.
 struct Allocatable {
@@ -40,7 +40,7 @@ struct Allocatable {
 };
 
 struct Preferred {
-  DeviceIds ids;
+  wire::DeviceIds ids;
   // False where there were too many GPUs for the best set to be searched for:
   // a good one was taken.
   bool exact = true;
@@ -59,7 +59,7 @@ class AllocationView {
   // included than asked for) they are as many as can be. A device that is not
   // known here is taken where it must be included, or where those that are
   // known are too few. Whatever the order of the lists, the answer is the same.
-  Preferred preferred(const PreferredWish& wish) const;
+  Preferred preferred(const wire::PreferredWish& wish) const;
 
  private:
   class Choice;
@@ -71,4 +71,4 @@ class AllocationView {
   std::unordered_map<std::string, size_t> index_;  // into ids_
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

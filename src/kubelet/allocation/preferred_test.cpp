@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // Eight GPUs, two below each switch, four at each NUMA node.
@@ -37,12 +37,13 @@ Allocatable shared(Allocatable::Kind kind, Placement placement) {
   return out;
 }
 
-DeviceIds preferred(const AllocationView& view, const PreferredWish& wish) {
+wire::DeviceIds preferred(const AllocationView& view,
+                          const wire::PreferredWish& wish) {
   return view.preferred(wish).ids;
 }
 
-DeviceIds ids(std::initializer_list<int> numbers) {
-  DeviceIds out;
+wire::DeviceIds ids(std::initializer_list<int> numbers) {
+  wire::DeviceIds out;
   for (const int number : numbers) {
     out.push_back("GPU-" + std::to_string(number));
   }
@@ -61,8 +62,8 @@ TEST(Preferred, TheBestConnectedGpus) {
 
 TEST(Preferred, IsTheSameInAnyOrder) {
   const AllocationView view(whole_gpus());
-  DeviceIds available = ids({0, 1, 3, 4, 6, 7});
-  const DeviceIds first = preferred(view, {available, {}, 3});
+  wire::DeviceIds available = ids({0, 1, 3, 4, 6, 7});
+  const wire::DeviceIds first = preferred(view, {available, {}, 3});
   std::mt19937 engine(1);
   for (int round = 0; round < 20; ++round) {
     std::ranges::shuffle(available, engine);
@@ -86,11 +87,11 @@ TEST(Preferred, UnknownDevicesAreTheLastResort) {
   const AllocationView view(whole_gpus());
   EXPECT_EQ(preferred(view, {{"GPU-x", "GPU-3", "GPU-0"}, {}, 2}), ids({0, 3}));
   EXPECT_EQ(preferred(view, {{"GPU-x", "GPU-y", "GPU-0"}, {}, 2}),
-            (DeviceIds{"GPU-0", "GPU-x"}));
+            (wire::DeviceIds{"GPU-0", "GPU-x"}));
   EXPECT_EQ(preferred(view, {{"GPU-x", "GPU-y", "GPU-0"}, {"GPU-y"}, 2}),
-            (DeviceIds{"GPU-0", "GPU-y"}));
+            (wire::DeviceIds{"GPU-0", "GPU-y"}));
   EXPECT_EQ(preferred(AllocationView(), {{"b", "a", "c"}, {"c"}, 2}),
-            (DeviceIds{"c", "a"}));
+            (wire::DeviceIds{"c", "a"}));
 }
 
 TEST(Preferred, WhatCannotBeIsMetAsFarAsItCan) {
@@ -108,14 +109,14 @@ TEST(Preferred, ReplicasAndMigByTheirSetting) {
   for (const Kind kind : {Kind::replica, Kind::mig}) {
     const Allocatable spread = shared(kind, Placement::distributed);
     const Allocatable packed = shared(kind, Placement::packed);
-    DeviceIds all;
+    wire::DeviceIds all;
     for (const auto& device : spread.devices) all.push_back(device.id);
     EXPECT_EQ(preferred(AllocationView(spread), {all, {}, 2}),
-              (DeviceIds{"GPU-0::0", "GPU-1::0"}));
+              (wire::DeviceIds{"GPU-0::0", "GPU-1::0"}));
     EXPECT_EQ(preferred(AllocationView(packed), {all, {}, 2}),
-              (DeviceIds{"GPU-0::0", "GPU-0::1"}));
+              (wire::DeviceIds{"GPU-0::0", "GPU-0::1"}));
     EXPECT_EQ(preferred(AllocationView(packed), {all, {"GPU-1::2"}, 2}),
-              (DeviceIds{"GPU-1::0", "GPU-1::2"}));
+              (wire::DeviceIds{"GPU-1::0", "GPU-1::2"}));
   }
 }
 
@@ -127,15 +128,15 @@ TEST(Preferred, ReplicasOfMigDevicesCountByMigDevice) {
   }
   EXPECT_EQ(preferred(AllocationView(all),
                       {{"MIG-a::0", "MIG-a::1", "MIG-b::0"}, {}, 2}),
-            (DeviceIds{"MIG-a::0", "MIG-b::0"}));
+            (wire::DeviceIds{"MIG-a::0", "MIG-b::0"}));
 }
 
 // Whatever comes: of the available ones, with the required ones, as many.
 TEST(Preferred, HoldsItsPromisesForRandomWishes) {
   using Kind = Allocatable::Kind;
   std::mt19937 engine(7);
-  const auto some = [&engine](const DeviceIds& from, int one_in) {
-    DeviceIds out;
+  const auto some = [&engine](const wire::DeviceIds& from, int one_in) {
+    wire::DeviceIds out;
     for (const std::string& id : from) {
       if (static_cast<int>(engine() % 12) < 12 / one_in) out.push_back(id);
     }
@@ -146,12 +147,12 @@ TEST(Preferred, HoldsItsPromisesForRandomWishes) {
     Allocatable all = kind == Kind::gpu
                           ? whole_gpus()
                           : shared(kind, static_cast<Placement>(round % 2));
-    DeviceIds named = {"unknown-1", "unknown-2"};
+    wire::DeviceIds named = {"unknown-1", "unknown-2"};
     for (const auto& device : all.devices) named.push_back(device.id);
-    PreferredWish wish{.available = some(named, 2)};
+    wire::PreferredWish wish{.available = some(named, 2)};
     wish.must_include = some(wish.available, 4);
     wish.size = static_cast<int>(engine() % 7);
-    const DeviceIds got = preferred(AllocationView(all), wish);
+    const wire::DeviceIds got = preferred(AllocationView(all), wish);
     const size_t size =
         std::min(static_cast<size_t>(wish.size), wish.available.size());
     EXPECT_EQ(got.size(), size);
@@ -167,4 +168,4 @@ TEST(Preferred, HoldsItsPromisesForRandomWishes) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -1,6 +1,6 @@
 #include "kubelet/allocation/groups.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 std::vector<size_t> pick_replicas(const ShareWish& wish, Placement placement) {
   const auto better = [placement](const Group& left, const Group& right) {
@@ -20,4 +20,4 @@ std::vector<size_t> pick_replicas(const ShareWish& wish, Placement placement) {
   return picks;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 namespace {
 
@@ -44,4 +44,4 @@ int best_score(const std::vector<ScoredSet>& sets) {
   return best;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

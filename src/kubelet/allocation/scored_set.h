@@ -5,7 +5,7 @@
 
 #include "kubelet/allocation/gpu_scores.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct ScoredSet {
   int score = 0;
@@ -28,4 +28,4 @@ int ways_to_choose(int some, int of);
 // 0 where there is none.
 int best_score(const std::vector<ScoredSet>& sets);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 enum class Placement { distributed, packed };
 
@@ -36,4 +36,4 @@ std::vector<size_t> pick_replicas(const ShareWish& wish, Placement placement);
 //                of which the fewest devices are given away
 std::vector<size_t> pick_mig(const ShareWish& wish, Placement placement);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

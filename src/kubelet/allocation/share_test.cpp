@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 using Picks = std::vector<size_t>;
@@ -124,4 +124,4 @@ TEST(Mig, NoMoreThanThereAre) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "evidence/snapshot_facts.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 constexpr int kUnknown = 0;
@@ -35,7 +35,8 @@ Links links_of(const GpuPlace& place, const std::vector<std::string>& gpus) {
   out.direct.resize(gpus.size());
   for (const NvLinkEnd& link : place.nvlinks) {
     if (!link.active || link.remote.empty()) continue;
-    const auto peer = std::ranges::find(gpus, pci_address(link.remote));
+    const auto peer =
+        std::ranges::find(gpus, evidence::pci_address(link.remote));
     if (peer == gpus.end()) {
       ++out.to_switches;
     } else {
@@ -68,7 +69,7 @@ PairScores::PairScores(const std::vector<GpuPlace>& places)
     : PairScores(places.size()) {
   std::vector<std::string> addresses;
   for (const GpuPlace& place : places) {
-    addresses.push_back(pci_address(place.pci));
+    addresses.push_back(evidence::pci_address(place.pci));
   }
   std::vector<Links> links;
   for (const GpuPlace& place : places) {
@@ -93,4 +94,4 @@ void PairScores::set(size_t left, size_t right, int score) {
   scores_[right * devices_ + left] = score;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 struct NvLinkEnd {
   std::string remote;  // PCI address at the other end; empty: not told
@@ -69,4 +69,4 @@ class PairScores {
 // As in the table above, without NVLink.
 int pci_score(const GpuPlace& left, const GpuPlace& right);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 GpuPlace at(std::string path, std::optional<int> node = {}) {
@@ -117,4 +117,4 @@ TEST(PairScores, AnEndThatIsNotToldCountsForNothing) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 bool are_twins(const GpuScores& scores, GpuSet available, GpuSet one,
@@ -44,4 +44,4 @@ GpuSet Twins::with_first(GpuSet set, GpuSet open) const {
   return set;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -8,7 +8,7 @@
 
 #include "kubelet/allocation/gpu_scores.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 
 class Twins {
  public:
@@ -30,4 +30,4 @@ class Twins {
   std::vector<GpuSet> families_;  // each of two devices at least
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

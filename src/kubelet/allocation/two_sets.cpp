@@ -10,7 +10,7 @@
 
 #include "kubelet/allocation/partition_task.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::allocation {
 namespace {
 
 // In partitions looked at.
@@ -165,4 +165,4 @@ std::optional<BestPartition> search_two_sets(PartitionTask task,
   return Search(std::move(task), good).run();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::allocation

@@ -9,7 +9,7 @@
 
 #include "base/time.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 class Circuit {
  public:
@@ -63,4 +63,4 @@ class Circuit {
   Boot next_{};
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 const Boot kNow{1h};
@@ -55,4 +55,4 @@ TEST(Circuit, NoMoreThanTwoCallsAreLeftStuck) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

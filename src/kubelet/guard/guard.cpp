@@ -9,7 +9,7 @@
 
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 constexpr std::string_view kCheckpoint = "kubelet_internal_checkpoint";
@@ -66,12 +66,12 @@ bool is_resource(const std::string& name) {
          name.size() <= kLongestName;
 }
 
-Result<Registration> sound_registration(const std::string& request) {
-  Registration registration = TRY(decode_registration(request));
-  if (registration.version != kVersion) {
+Result<wire::Registration> sound_registration(const std::string& request) {
+  wire::Registration registration = TRY(wire::decode_registration(request));
+  if (registration.version != wire::kVersion) {
     return fail(Error::Kind::unsupported,
                 fmt::format("the device plugin API {} is not supported; {} is",
-                            registration.version, kVersion));
+                            registration.version, wire::kVersion));
   }
   if (!is_resource(registration.resource)) {
     return fail(Error::Kind::malformed,
@@ -89,7 +89,7 @@ Result<Registration> sound_registration(const std::string& request) {
 
 }  // namespace
 
-Result<std::unique_ptr<Guard>> Guard::start(Loop& loop,
+Result<std::unique_ptr<Guard>> Guard::start(loop::Loop& loop,
                                             GuardSettings settings) {
   TRY_VOID(check(settings));
   TRY_VOID(make_directory(settings.plugin_dir));
@@ -104,14 +104,14 @@ Result<std::unique_ptr<Guard>> Guard::start(Loop& loop,
   Guard* self = guard.get();
   self->recall();
   self->serve_plugins();
-  self->kubelet_watch_ = TRY(SocketWatch::start(
+  self->kubelet_watch_ = TRY(registration::SocketWatch::start(
       loop, self->settings_.kubelet_dir, [self] { self->look(); }));
-  self->plugin_watch_ = TRY(SocketWatch::start(
+  self->plugin_watch_ = TRY(registration::SocketWatch::start(
       loop, self->settings_.plugin_dir, [self] { self->serve_plugins(); }));
   return guard;
 }
 
-Guard::Guard(Loop& loop, GuardSettings settings)
+Guard::Guard(loop::Loop& loop, GuardSettings settings)
     : loop_(loop),
       settings_(std::move(settings)),
       files_([](const std::string& text) {
@@ -129,7 +129,7 @@ Guard::~Guard() {
 void Guard::recall() {
   const std::string path = settings_.state_dir + "/registrations.json";
   if (age_of(path) > std::max(settings_.plugin_grace, kForgotten)) return;
-  const auto text = kept_text(path);
+  const auto text = record::kept_text(path);
   if (text && text->empty()) return;
   const auto saved =
       text ? saved_from_text(*text) : std::unexpected(text.error());
@@ -163,39 +163,41 @@ void Guard::copy_checkpoint() {
 
 void Guard::serve_plugins() {
   const std::string path = settings_.plugin_dir + "/kubelet.sock";
-  if (plugins_ && socket_at(path) == socket_) return;
+  if (plugins_ && registration::socket_at(path) == socket_) return;
   plugins_.reset();  // before the new one is there: gRPC removes the path
   if (const auto made = make_directory(settings_.plugin_dir); !made) {
     return log_.event("not-listening", {}, made.error().text);
   }
-  auto served = RpcServer::serve(
+  auto served = rpc::RpcServer::serve(
       loop_, path,
       {.called =
-           [this](RpcServer::CallId call, std::string_view method,
+           [this](rpc::RpcServer::CallId call, std::string_view method,
                   const std::string& request) {
-             if (method == method::kRegister) return registered(call, request);
-             plugins_->refuse(call, {.code = RpcStatus::unimplemented,
+             if (method == wire::method::kRegister)
+               return registered(call, request);
+             plugins_->refuse(call, {.code = rpc::RpcStatus::unimplemented,
                                      .text = "no such call"});
            },
-       .left = [](RpcServer::CallId) {}});
+       .left = [](rpc::RpcServer::CallId) {}});
   if (!served) return log_.event("not-listening", {}, served.error().text);
   plugins_ = std::move(*served);
-  socket_ = socket_at(path);
+  socket_ = registration::socket_at(path);
   log_.event("listening", {}, path);
 }
 
-void Guard::registered(RpcServer::CallId call, const std::string& request) {
+void Guard::registered(rpc::RpcServer::CallId call,
+                       const std::string& request) {
   const auto registration = sound_registration(request);
   if (!registration) {
     log_.event("plugin-refused", {}, registration.error().text);
-    return plugins_->refuse(call, {.code = RpcStatus::invalid_argument,
+    return plugins_->refuse(call, {.code = rpc::RpcStatus::invalid_argument,
                                    .text = registration.error().text});
   }
   ward_of(registration->resource)
       .register_plugin(registration->endpoint, request,
-                       [this, call](const RpcStatus& status) {
+                       [this, call](const rpc::RpcStatus& status) {
                          if (!plugins_) return;
-                         if (status.code == RpcStatus::ok) {
+                         if (status.code == rpc::RpcStatus::ok) {
                            plugins_->answer(call, "");
                          } else {
                            plugins_->refuse(call, status);
@@ -250,4 +252,4 @@ void Guard::save() {
                  true);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -14,37 +14,37 @@
 #include "kubelet/guard/ward.h"
 #include "kubelet/record/file_keeper.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 class Guard {
  public:
   // Fails where its own directories cannot be made. `loop` must outlive it.
-  static Result<std::unique_ptr<Guard>> start(Loop& loop,
+  static Result<std::unique_ptr<Guard>> start(loop::Loop& loop,
                                               GuardSettings settings);
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
  private:
-  Guard(Loop& loop, GuardSettings settings);
+  Guard(loop::Loop& loop, GuardSettings settings);
   void recall();
   void look();
   void serve_plugins();
-  void registered(RpcServer::CallId call, const std::string& request);
+  void registered(rpc::RpcServer::CallId call, const std::string& request);
   Ward& ward_of(const std::string& resource);
   void changed();
   void save();
   void copy_checkpoint();
 
-  Loop& loop_;
+  loop::Loop& loop_;
   GuardSettings settings_;
-  CallLog log_{"guard"};
-  FileKeeper files_;
+  record::CallLog log_{"guard"};
+  record::FileKeeper files_;
   std::map<std::string, std::unique_ptr<Ward>> wards_;
-  std::unique_ptr<RpcServer> plugins_;  // our kubelet.sock
-  std::optional<SocketIdentity> socket_;
-  std::unique_ptr<SocketWatch> kubelet_watch_;
-  std::unique_ptr<SocketWatch> plugin_watch_;
+  std::unique_ptr<rpc::RpcServer> plugins_;  // our kubelet.sock
+  std::optional<registration::SocketIdentity> socket_;
+  std::unique_ptr<registration::SocketWatch> kubelet_watch_;
+  std::unique_ptr<registration::SocketWatch> plugin_watch_;
   std::string checkpoint_seen_;
   std::string saved_text_;
   Boot saved_at_{};
@@ -52,4 +52,4 @@ class Guard {
   bool save_is_due_ = false;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -4,7 +4,7 @@
 
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 constexpr Millis kFirstPause = 250ms;
@@ -15,17 +15,18 @@ constexpr Millis kCanary = 10min;
 
 }  // namespace
 
-Result<std::unique_ptr<PluginLink>> PluginLink::open(Loop& loop,
+Result<std::unique_ptr<PluginLink>> PluginLink::open(loop::Loop& loop,
                                                      const std::string& path,
                                                      Deadlines deadlines,
                                                      Events events) {
-  std::unique_ptr<PluginLink> link(new PluginLink(
-      loop, TRY(RpcClient::open(loop, path)), deadlines, std::move(events)));
+  std::unique_ptr<PluginLink> link(
+      new PluginLink(loop, TRY(rpc::RpcClient::open(loop, path)), deadlines,
+                     std::move(events)));
   link->connect();
   return link;
 }
 
-PluginLink::PluginLink(Loop& loop, std::unique_ptr<RpcClient> client,
+PluginLink::PluginLink(loop::Loop& loop, std::unique_ptr<rpc::RpcClient> client,
                        Deadlines deadlines, Events events)
     : loop_(loop),
       client_(std::move(client)),
@@ -43,14 +44,14 @@ PluginLink::~PluginLink() {
 }
 
 void PluginLink::call(std::string_view method, const std::string& request,
-                      Millis deadline, RpcClient::Done done) {
+                      Millis deadline, rpc::RpcClient::Done done) {
   client_->call(method, request, deadline, std::move(done));
 }
 
 void PluginLink::connect() {
-  client_->call(method::kOptions, "", deadlines_.options,
-                [this](RpcClient::Answer answer) {
-                  if (answer.status.code != RpcStatus::ok) {
+  client_->call(wire::method::kOptions, "", deadlines_.options,
+                [this](rpc::RpcClient::Answer answer) {
+                  if (answer.status.code != rpc::RpcStatus::ok) {
                     const bool may_come = may_come_yet(answer.status);
                     if (may_come) tries_ = 0;
                     watch_again();
@@ -67,13 +68,13 @@ void PluginLink::connect() {
 }
 
 // A plugin may register a moment before it listens; a kubelet waits as well.
-bool PluginLink::may_come_yet(const RpcStatus& status) {
-  return status.code == RpcStatus::unavailable &&
+bool PluginLink::may_come_yet(const rpc::RpcStatus& status) {
+  return status.code == rpc::RpcStatus::unavailable &&
          BootClock::now() - opened_at_ < deadlines_.options;
 }
 
 void PluginLink::watch() {
-  client_->watch(method::kListAndWatch, "",
+  client_->watch(wire::method::kListAndWatch, "",
                  {.message =
                       [this](std::string devices) {
                         tries_ = 0;
@@ -81,7 +82,7 @@ void PluginLink::watch() {
                         listed(std::move(devices));
                       },
                   .ended =
-                      [this](const RpcStatus& status) {
+                      [this](const rpc::RpcStatus& status) {
                         loop_.cancel(liveness_timer_);
                         loop_.cancel(late_timer_);
                         watch_again();
@@ -102,18 +103,19 @@ void PluginLink::ask_whether_alive() {
   const Boot now = BootClock::now();
   (void)loop_.at(late_timer_, now + deadlines_.liveness_interval,
                  [this] { set_silent(true); });
-  client_->call(
-      method::kOptions, "", kCanary, [this](const RpcClient::Answer& answer) {
-        loop_.cancel(late_timer_);
-        // No connection: the stream's end says so as well.
-        if (answer.status.code == RpcStatus::unavailable) return;
-        (void)loop_.at(liveness_timer_,
-                       BootClock::now() + deadlines_.liveness_interval,
-                       [this] { ask_whether_alive(); });
-        if (answer.status.code != RpcStatus::deadline_exceeded) {
-          set_silent(false);
-        }
-      });
+  client_->call(wire::method::kOptions, "", kCanary,
+                [this](const rpc::RpcClient::Answer& answer) {
+                  loop_.cancel(late_timer_);
+                  // No connection: the stream's end says so as well.
+                  if (answer.status.code == rpc::RpcStatus::unavailable) return;
+                  (void)loop_.at(
+                      liveness_timer_,
+                      BootClock::now() + deadlines_.liveness_interval,
+                      [this] { ask_whether_alive(); });
+                  if (answer.status.code != rpc::RpcStatus::deadline_exceeded) {
+                    set_silent(false);
+                  }
+                });
 }
 
 void PluginLink::set_silent(bool is_silent) {
@@ -122,4 +124,4 @@ void PluginLink::set_silent(bool is_silent) {
   silence(is_silent);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -14,7 +14,7 @@
 #include "kubelet/rpc/client.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 class PluginLink {
  public:
@@ -22,10 +22,10 @@ class PluginLink {
     std::function<void(std::string options)> connected;
     // Connecting failed, for a socket that is not there as long as
     // Deadlines::options; with the reason. It is tried again.
-    std::function<void(RpcStatus)> refused;
+    std::function<void(rpc::RpcStatus)> refused;
     std::function<void(std::string devices)> listed;
     // The list of devices ended; a new one is asked for.
-    std::function<void(RpcStatus)> ended;
+    std::function<void(rpc::RpcStatus)> ended;
     // It does not, and does again, answer the simplest of calls.
     std::function<void(bool is_silent)> silence;
   };
@@ -35,7 +35,7 @@ class PluginLink {
   };
 
   // `loop` must outlive it.
-  static Result<std::unique_ptr<PluginLink>> open(Loop& loop,
+  static Result<std::unique_ptr<PluginLink>> open(loop::Loop& loop,
                                                   const std::string& path,
                                                   Deadlines deadlines,
                                                   Events events);
@@ -45,21 +45,21 @@ class PluginLink {
 
   // As RpcClient::call.
   void call(std::string_view method, const std::string& request,
-            Millis deadline, RpcClient::Done done);
+            Millis deadline, rpc::RpcClient::Done done);
   bool is_silent() const { return is_silent_; }
 
  private:
-  PluginLink(Loop& loop, std::unique_ptr<RpcClient> client, Deadlines deadlines,
-             Events events);
+  PluginLink(loop::Loop& loop, std::unique_ptr<rpc::RpcClient> client,
+             Deadlines deadlines, Events events);
   void connect();
-  bool may_come_yet(const RpcStatus& status);
+  bool may_come_yet(const rpc::RpcStatus& status);
   void watch();
   void watch_again();
   void ask_whether_alive();
   void set_silent(bool is_silent);
 
-  Loop& loop_;
-  std::unique_ptr<RpcClient> client_;
+  loop::Loop& loop_;
+  std::unique_ptr<rpc::RpcClient> client_;
   Deadlines deadlines_;
   Events events_;
   Boot opened_at_;
@@ -70,4 +70,4 @@ class PluginLink {
   bool is_silent_ = false;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -6,15 +6,15 @@
 #include "kubelet/wire/messages.h"
 #include "support/temp_tree.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 class Link : public testing::Test {
  protected:
   void SetUp() override {
-    auto loop = Loop::create();
+    auto loop = loop::Loop::create();
     ASSERT_TRUE(loop.has_value());
-    loop_ = std::make_unique<Loop>(std::move(*loop));
+    loop_ = std::make_unique<loop::Loop>(std::move(*loop));
     ASSERT_TRUE(loop_->at(1, BootClock::now() + 30s, [this] {
       ADD_FAILURE() << "nothing came in time";
       loop_->end();
@@ -29,22 +29,22 @@ class Link : public testing::Test {
                                         loop_->end();
                                       },
                                   .refused =
-                                      [this](const RpcStatus&) {
+                                      [this](const rpc::RpcStatus&) {
                                         ++refused_;
                                         loop_->end();
                                       },
                                   .listed = [](const std::string&) {},
-                                  .ended = [](const RpcStatus&) {},
+                                  .ended = [](const rpc::RpcStatus&) {},
                                   .silence = [](bool) {}});
     ASSERT_TRUE(link.has_value());
     link_ = std::move(*link);
   }
   void serve() {
-    auto server = RpcServer::serve(
+    auto server = rpc::RpcServer::serve(
         *loop_, path_,
         {.called =
              [this](auto call, std::string_view method, const auto&) {
-               if (method == method::kOptions) server_->answer(call, "");
+               if (method == wire::method::kOptions) server_->answer(call, "");
              },
          .left = [](auto) {}});
     ASSERT_TRUE(server.has_value());
@@ -53,8 +53,8 @@ class Link : public testing::Test {
 
   TempTree tree_;
   std::string path_ = tree_.path() + "/plugin.sock";
-  std::unique_ptr<Loop> loop_;
-  std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<PluginLink> link_;
   int connected_ = 0;
   int refused_ = 0;
@@ -77,4 +77,4 @@ TEST_F(Link, OneThatNeverListensIsRefusedAfterTheDeadline) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

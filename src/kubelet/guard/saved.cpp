@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 constexpr int64_t kSchema = 1;
@@ -73,4 +73,4 @@ Result<std::vector<SavedResource>> saved_from_text(std::string_view text) {
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 // The bytes of the plugin's messages as they were.
 struct SavedResource {
@@ -26,4 +26,4 @@ std::string to_text(const std::vector<SavedResource>& saved);
 // Error::malformed for anything else than to_text() gives.
 Result<std::vector<SavedResource>> saved_from_text(std::string_view text);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 TEST(Saved, ComesBackByteForByte) {
@@ -31,4 +31,4 @@ TEST(Saved, AnythingElseIsRefused) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

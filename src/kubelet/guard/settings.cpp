@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 constexpr Millis kShortest = 1ms;
@@ -72,4 +72,4 @@ Result<void> check(const GuardSettings& settings) {
   return {};
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 // One for all resources, and another for some of them.
 struct PerResource {
@@ -46,4 +46,4 @@ Result<void> set_deadline(PerResource& out, const std::string& text);
 // Error::malformed says which settings make no sense together.
 Result<void> check(const GuardSettings& settings);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 GuardSettings sound() {
@@ -40,4 +40,4 @@ TEST(GuardSettings, WhatMakesNoSenseIsRefused) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

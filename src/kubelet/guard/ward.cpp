@@ -4,7 +4,7 @@
 
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 Ward::Ward(Context context, std::string resource)
     : context_(std::move(context)),
@@ -38,13 +38,15 @@ Result<std::unique_ptr<PluginLink>> Ward::open_link(const std::string& endpoint,
              connected(number, std::move(options));
            },
        .refused =
-           [this, number](const RpcStatus& status) { refused(number, status); },
+           [this, number](const rpc::RpcStatus& status) {
+             refused(number, status);
+           },
        .listed =
            [this, number](std::string devices) {
              listed(number, std::move(devices));
            },
-       .ended = [this,
-                 number](const RpcStatus& status) { ended(number, status); },
+       .ended = [this, number](
+                    const rpc::RpcStatus& status) { ended(number, status); },
        .silence = [this,
                    number](bool is_silent) { silent(number, is_silent); }});
 }
@@ -52,7 +54,7 @@ Result<std::unique_ptr<PluginLink>> Ward::open_link(const std::string& endpoint,
 void Ward::register_plugin(std::string endpoint, std::string registration,
                            Done done) {
   if (candidate_) {
-    candidate_->done({.code = RpcStatus::unavailable,
+    candidate_->done({.code = rpc::RpcStatus::unavailable,
                       .text = "another registration came meanwhile"});
     candidate_.reset();
   }
@@ -60,7 +62,7 @@ void Ward::register_plugin(std::string endpoint, std::string registration,
   auto link = open_link(endpoint, number);
   if (!link) {
     return done(
-        {.code = RpcStatus::invalid_argument, .text = link.error().text});
+        {.code = rpc::RpcStatus::invalid_argument, .text = link.error().text});
   }
   candidate_number_ = number;
   candidate_.emplace(Candidate{std::move(*link), std::move(endpoint),
@@ -71,7 +73,7 @@ void Ward::recall(const SavedResource& saved) {
   endpoint_ = saved.endpoint;
   registration_ = saved.registration;
   devices_ = saved.devices;
-  unhealthy_ = all_unhealthy(devices_).value_or("");
+  unhealthy_ = wire::all_unhealthy(devices_).value_or("");
   const int number = ++last_number_;
   if (auto link = open_link(endpoint_, number)) {
     link_ = std::move(*link);
@@ -84,7 +86,7 @@ void Ward::recall(const SavedResource& saved) {
 void Ward::adopt(std::string options) {
   options_ = std::move(options);
   // Which socket the plugin has is no matter of the kubelet's.
-  kubelet_.offer(with_endpoint(registration_, "").value_or(registration_),
+  kubelet_.offer(wire::with_endpoint(registration_, "").value_or(registration_),
                  options_);
   context_.changed();
 }
@@ -109,18 +111,18 @@ void Ward::connected(int number, std::string options) {
   if (number == link_number_) adopt(std::move(options));
 }
 
-void Ward::refused(int number, const RpcStatus& status) {
+void Ward::refused(int number, const rpc::RpcStatus& status) {
   if (!candidate_ || number != candidate_number_) return;
   const Done done = std::move(candidate_->done);
   candidate_.reset();
   context_.log.event("plugin-refused", resource_, status.text);
-  done({.code = RpcStatus::unavailable,
+  done({.code = rpc::RpcStatus::unavailable,
         .text = "failed to get device plugin options: " + status.text});
 }
 
 void Ward::listed(int number, std::string devices) {
   if (number != link_number_) return;
-  auto unhealthy = all_unhealthy(devices);
+  auto unhealthy = wire::all_unhealthy(devices);
   if (!unhealthy) {
     return context_.log.event("plugin-nonsense", resource_,
                               unhealthy.error().text);
@@ -133,7 +135,7 @@ void Ward::listed(int number, std::string devices) {
   publish();
 }
 
-void Ward::ended(int number, const RpcStatus& status) {
+void Ward::ended(int number, const rpc::RpcStatus& status) {
   if (number != link_number_) return;
   has_list_ = false;
   gone_since_ = BootClock::now();
@@ -210,4 +212,4 @@ Json Ward::status() const {
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -29,19 +29,19 @@
 #include "kubelet/guard/settings.h"
 #include "kubelet/registration/registrant.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 
 class Ward {
  public:
   // All must outlive the ward; `changed` is called when saved() or status() has
   // changed.
   struct Context {
-    Loop& loop;
-    CallLog& log;
+    loop::Loop& loop;
+    record::CallLog& log;
     const GuardSettings& settings;
     std::function<void()> changed;
   };
-  using Done = std::function<void(RpcStatus)>;
+  using Done = std::function<void(rpc::RpcStatus)>;
 
   Ward(Context context, std::string resource);
   ~Ward();
@@ -64,7 +64,7 @@ class Ward {
   Json status() const;
 
  private:
-  using CallId = Registrant::CallId;
+  using CallId = registration::Registrant::CallId;
   // A call that the plugin has and has not answered.
   struct OpenCall {
     CallId kubelet = 0;  // who waits; 0 for nobody (any more)
@@ -84,9 +84,9 @@ class Ward {
   Result<std::unique_ptr<PluginLink>> open_link(const std::string& endpoint,
                                                 int number);
   void connected(int number, std::string options);
-  void refused(int number, const RpcStatus& status);
+  void refused(int number, const rpc::RpcStatus& status);
   void listed(int number, std::string devices);
-  void ended(int number, const RpcStatus& status);
+  void ended(int number, const rpc::RpcStatus& status);
   void silent(int number, bool is_silent);
   void adopt(std::string options);
   void drop_open_calls(const std::string& why);
@@ -97,9 +97,9 @@ class Ward {
                const std::string& request);
   void ask_again();
   void late(uint64_t key);
-  void finished(uint64_t key, const RpcClient::Answer& answer);
-  void answer_in_place(const OpenCall& call, RpcStatus status);
-  void answer_for(CallId call, std::string_view method, RpcStatus status,
+  void finished(uint64_t key, const rpc::RpcClient::Answer& answer);
+  void answer_in_place(const OpenCall& call, rpc::RpcStatus status);
+  void answer_for(CallId call, std::string_view method, rpc::RpcStatus status,
                   std::chrono::microseconds took, const std::string& devices);
 
   Millis deadline_of(std::string_view method) const;
@@ -111,7 +111,7 @@ class Ward {
 
   Context context_;
   std::string resource_;
-  Registrant kubelet_;
+  registration::Registrant kubelet_;
 
   std::unique_ptr<PluginLink> link_;
   std::optional<Candidate> candidate_;
@@ -137,4 +137,4 @@ class Ward {
   std::pair<bool, bool> kubelet_seen_;  // watched, displaced: as in status()
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -4,7 +4,7 @@
 #include "kubelet/guard/ward.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::guard {
 namespace {
 
 // A late call is left to the plugin so long: its answer tells that the plugin
@@ -19,10 +19,10 @@ std::chrono::microseconds since(Steady::time_point began) {
 }
 
 // Whether a plugin said this itself; the rest is gRPC's, on a lost connection.
-bool is_an_answer(const RpcStatus& status) {
-  return status.code != RpcStatus::unavailable &&
-         status.code != RpcStatus::cancelled &&
-         status.code != RpcStatus::deadline_exceeded;
+bool is_an_answer(const rpc::RpcStatus& status) {
+  return status.code != rpc::RpcStatus::unavailable &&
+         status.code != rpc::RpcStatus::cancelled &&
+         status.code != rpc::RpcStatus::deadline_exceeded;
 }
 
 std::string_view last_word(std::string_view method) {
@@ -33,18 +33,18 @@ std::string_view last_word(std::string_view method) {
 
 Millis Ward::deadline_of(std::string_view method) const {
   const GuardSettings& settings = context_.settings;
-  if (method == method::kPreferred) {
+  if (method == wire::method::kPreferred) {
     return settings.preferred_deadline.for_resource(resource_);
   }
-  if (method == method::kAllocate) {
+  if (method == wire::method::kAllocate) {
     return settings.allocate_deadline.for_resource(resource_);
   }
   return settings.prestart_deadline.for_resource(resource_);
 }
 
 Circuit* Ward::circuit_of(std::string_view method) {
-  if (method == method::kPreferred) return &preferred_;
-  return method == method::kAllocate ? &allocate_ : nullptr;
+  if (method == wire::method::kPreferred) return &preferred_;
+  return method == wire::method::kAllocate ? &allocate_ : nullptr;
 }
 
 std::string Ward::why_not_asked() const {
@@ -57,15 +57,15 @@ std::string Ward::why_not_asked() const {
 
 void Ward::called(CallId call, std::string_view method,
                   const std::string& request) {
-  if (method == method::kPreferred) last_preferred_ = request;
+  if (method == wire::method::kPreferred) last_preferred_ = request;
   const Circuit* circuit = circuit_of(method);
   const bool may_pass = is_reachable() && (!circuit || !circuit->is_open());
   if (may_pass) return forward(call, method, request);
   answer_for(call, method,
-             {.code = RpcStatus::unavailable,
+             {.code = rpc::RpcStatus::unavailable,
               .text = fmt::format("gpuward guard: the device plugin of {} {}",
                                   resource_, why_not_asked())},
-             {}, ids_asked_for(method, request));
+             {}, wire::ids_asked_for(method, request));
 }
 
 void Ward::forward(CallId call, std::string_view method,
@@ -74,35 +74,37 @@ void Ward::forward(CallId call, std::string_view method,
   OpenCall& open = open_[key];
   open = {.kubelet = call,
           .method = std::string(method),
-          .devices = ids_asked_for(method, request),
+          .devices = wire::ids_asked_for(method, request),
           .began = Steady::now(),
           .timer = context_.loop.new_timer()};
   // Fails only when memory ran out; the canary's own deadline is left then.
   (void)context_.loop.at(open.timer, BootClock::now() + deadline_of(method),
                          [this, key] { late(key); });
-  link_->call(
-      method, request, kCanary,
-      [this, key](const RpcClient::Answer& answer) { finished(key, answer); });
+  link_->call(method, request, kCanary,
+              [this, key](const rpc::RpcClient::Answer& answer) {
+                finished(key, answer);
+              });
 }
 
 // By calls that change nothing: what the kubelet asked last, or would ask.
 void Ward::ask_again() {
   const Boot now = BootClock::now();
-  const auto options = decode_options(options_);
+  const auto options = wire::decode_options(options_);
   if (!is_reachable() || !options || !options->preferred_allocation) return;
   // While an Allocate is left waiting, its own answer is the only proof.
   const bool for_allocate = allocate_.stuck() == 0 && allocate_.may_ask(now);
   if (!preferred_.may_ask(now) && !for_allocate) return;
   if (last_preferred_.empty()) {
-    PreferredWish wish{.size = 1};
-    const auto devices = decode_devices(devices_);
+    wire::PreferredWish wish{.size = 1};
+    const auto devices = wire::decode_devices(devices_);
     if (!devices || devices->empty()) return;
-    for (const Device& device : *devices) wish.available.push_back(device.id);
-    last_preferred_ = encode_preferred_wishes({wish});
+    for (const wire::Device& device : *devices)
+      wish.available.push_back(device.id);
+    last_preferred_ = wire::encode_preferred_wishes({wish});
   }
   preferred_.asked(now);
   allocate_.asked(now);
-  forward(0, method::kPreferred, last_preferred_);
+  forward(0, wire::method::kPreferred, last_preferred_);
 }
 
 void Ward::late(uint64_t key) {
@@ -111,7 +113,7 @@ void Ward::late(uint64_t key) {
   if (Circuit* circuit = circuit_of(call.method)) {
     circuit->late(BootClock::now());
   }
-  answer_in_place(call, {.code = RpcStatus::deadline_exceeded,
+  answer_in_place(call, {.code = rpc::RpcStatus::deadline_exceeded,
                          .text = fmt::format(
                              "gpuward guard: the device plugin of {} has not "
                              "answered {} for {}",
@@ -121,7 +123,7 @@ void Ward::late(uint64_t key) {
   publish();
 }
 
-void Ward::finished(uint64_t key, const RpcClient::Answer& answer) {
+void Ward::finished(uint64_t key, const rpc::RpcClient::Answer& answer) {
   const OpenCall call = std::move(open_.at(key));
   open_.erase(key);
   context_.loop.cancel(call.timer);
@@ -141,7 +143,7 @@ void Ward::finished(uint64_t key, const RpcClient::Answer& answer) {
             to_words(std::chrono::duration_cast<Millis>(since(call.began)))));
   }
   if (call.kubelet != 0) {
-    if (answer.status.code == RpcStatus::ok) {
+    if (answer.status.code == rpc::RpcStatus::ok) {
       kubelet_.answer(call.kubelet, answer.bytes);
       Json more = Json::object();
       if (!call.devices.empty()) more.set("devices", call.devices);
@@ -156,27 +158,28 @@ void Ward::finished(uint64_t key, const RpcClient::Answer& answer) {
   publish();
 }
 
-void Ward::answer_in_place(const OpenCall& call, RpcStatus status) {
+void Ward::answer_in_place(const OpenCall& call, rpc::RpcStatus status) {
   if (call.kubelet == 0) return;
   answer_for(call.kubelet, call.method, std::move(status), since(call.began),
              call.devices);
 }
 
-void Ward::answer_for(CallId call, std::string_view method, RpcStatus status,
-                      std::chrono::microseconds took,
+void Ward::answer_for(CallId call, std::string_view method,
+                      rpc::RpcStatus status, std::chrono::microseconds took,
                       const std::string& devices) {
-  const bool has_no_preference = method == method::kPreferred;
+  const bool has_no_preference = method == wire::method::kPreferred;
   Json more = Json::object();
   if (!devices.empty()) more.set("devices", devices);
   context_.log.call({.resource = resource_,
                      .method = method,
-                     .outcome = has_no_preference ? CallLog::Outcome::degraded
-                                                  : CallLog::Outcome::failed,
+                     .outcome = has_no_preference
+                                    ? record::CallLog::Outcome::degraded
+                                    : record::CallLog::Outcome::failed,
                      .took = took,
                      .text = status.text,
                      .more = std::move(more)});
   if (has_no_preference) {
-    kubelet_.answer(call, encode_preferred({}));
+    kubelet_.answer(call, wire::encode_preferred({}));
   } else {
     kubelet_.refuse(call, std::move(status));
   }
@@ -191,10 +194,10 @@ void Ward::left(CallId call) {
 void Ward::drop_open_calls(const std::string& why) {
   for (const auto& [key, call] : open_) {
     context_.loop.cancel(call.timer);
-    answer_in_place(call, {.code = RpcStatus::unavailable,
+    answer_in_place(call, {.code = rpc::RpcStatus::unavailable,
                            .text = "gpuward guard: " + why});
   }
   open_.clear();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::guard

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 constexpr const char* kVisible = "NVIDIA_VISIBLE_DEVICES";
@@ -43,7 +43,8 @@ void add_once(std::vector<std::string>& list, const std::string& item) {
 using Devices = std::vector<const PluginDevice*>;
 
 // The devices of one container, each once, in the order of the wish.
-Result<Devices> find_devices(const Resource& resource, const DeviceIds& ids) {
+Result<Devices> find_devices(const Resource& resource,
+                             const wire::DeviceIds& ids) {
   Devices out;
   std::set<std::string_view> seen;
   for (const std::string& id : ids) {
@@ -93,7 +94,7 @@ std::vector<std::string> names_of(const Devices& devices, bool by_index) {
 }
 
 void add_cdi(const AllocateInput& in, const std::vector<std::string>& names,
-             Allocation& out) {
+             wire::Allocation& out) {
   std::vector<std::string> devices;
   for (const std::string& name : names) {
     devices.push_back(fmt::format("{}/{}={}", kCdiVendor, kCdiClass, name));
@@ -106,7 +107,7 @@ void add_cdi(const AllocateInput& in, const std::vector<std::string>& names,
   if (in.settings.list.cdi_cri) out.cdi_devices = std::move(devices);
 }
 
-void add_mps(const AllocateInput& in, Allocation& out) {
+void add_mps(const AllocateInput& in, wire::Allocation& out) {
   const std::string pipe = in.resource.name + "/pipe";
   const std::string inside = join("/mps", pipe);
   out.envs["CUDA_MPS_PIPE_DIRECTORY"] = inside;
@@ -115,7 +116,7 @@ void add_mps(const AllocateInput& in, Allocation& out) {
       {std::string(kShm), join(in.settings.mps_root, "shm"), false});
 }
 
-void add_volumes(const std::vector<std::string>& names, Allocation& out) {
+void add_volumes(const std::vector<std::string>& names, wire::Allocation& out) {
   out.envs[kVisible] = kVolumes;
   for (const std::string& name : names) {
     out.mounts.push_back({join(kVolumes, name), std::string(kNull), false});
@@ -123,7 +124,7 @@ void add_volumes(const std::vector<std::string>& names, Allocation& out) {
 }
 
 Result<void> add_nodes(const AllocateInput& in, const Devices& devices,
-                       Allocation& out) {
+                       wire::Allocation& out) {
   std::vector<std::string> paths;
   for (const std::string_view control : kControls) {
     if (in.exists(control)) paths.emplace_back(control);
@@ -143,12 +144,13 @@ Result<void> add_nodes(const AllocateInput& in, const Devices& devices,
   return {};
 }
 
-Result<Allocation> allocate_one(const AllocateInput& in, const DeviceIds& ids) {
+Result<wire::Allocation> allocate_one(const AllocateInput& in,
+                                      const wire::DeviceIds& ids) {
   const Devices devices = TRY(find_devices(in.resource, ids));
   TRY_VOID(check(in, devices));
   const Settings& settings = in.settings;
   const auto names = names_of(devices, settings.ids_by_index);
-  Allocation out;
+  wire::Allocation out;
   if (settings.list.any_cdi()) add_cdi(in, names, out);
   if (in.resource.mps) add_mps(in, out);
   if (settings.list.all_cdi()) return out;
@@ -161,13 +163,13 @@ Result<Allocation> allocate_one(const AllocateInput& in, const DeviceIds& ids) {
 
 }  // namespace
 
-Result<std::vector<Allocation>> allocate(const AllocateInput& input,
-                                         const std::vector<DeviceIds>& wishes) {
-  std::vector<Allocation> out;
-  for (const DeviceIds& ids : wishes) {
+Result<std::vector<wire::Allocation>> allocate(
+    const AllocateInput& input, const std::vector<wire::DeviceIds>& wishes) {
+  std::vector<wire::Allocation> out;
+  for (const wire::DeviceIds& ids : wishes) {
     out.push_back(TRY(allocate_one(input, ids)));
   }
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

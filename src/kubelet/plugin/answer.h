@@ -15,7 +15,7 @@
 #include "kubelet/plugin/settings.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct AllocateInput {
   const Resource& resource;
@@ -31,11 +31,11 @@ struct AllocateInput {
 // request that cannot be right (an unknown device, too many replicas), with
 // Error::gone for a device that is unhealthy, with Error::not_found for one
 // whose device nodes are not known and are wanted.
-Result<std::vector<Allocation>> allocate(const AllocateInput& input,
-                                         const std::vector<DeviceIds>& wishes);
+Result<std::vector<wire::Allocation>> allocate(
+    const AllocateInput& input, const std::vector<wire::DeviceIds>& wishes);
 
 // The names of a device in CDI specifications: "VENDOR/gpu=ID".
 inline constexpr std::string_view kCdiVendor = "k8s.device-plugin.nvidia.com";
 inline constexpr std::string_view kCdiClass = "gpu";
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -6,7 +6,7 @@
 
 #include "kubelet/plugin/snapshots_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using Ids = std::vector<std::string>;
@@ -36,7 +36,8 @@ struct Node {
     }
   }
 
-  Result<std::vector<Allocation>> ask(const std::vector<DeviceIds>& wishes) {
+  Result<std::vector<wire::Allocation>> ask(
+      const std::vector<wire::DeviceIds>& wishes) {
     return allocate({resource, health, settings,
                      [this](std::string_view path) {
                        return std::ranges::find(there, path) != there.end();
@@ -44,12 +45,12 @@ struct Node {
                      [] { return "00000000-1111-2222-3333-444444444444"; }},
                     wishes);
   }
-  Allocation give(const DeviceIds& ids) {
+  wire::Allocation give(const wire::DeviceIds& ids) {
     const auto got = ask({ids});
     EXPECT_TRUE(got.has_value()) << got.error().text;
-    return got ? got->at(0) : Allocation{};
+    return got ? got->at(0) : wire::Allocation{};
   }
-  Error refuse(const DeviceIds& ids) {
+  Error refuse(const wire::DeviceIds& ids) {
     const auto got = ask({ids});
     EXPECT_FALSE(got.has_value());
     return got ? Error{} : got.error();
@@ -105,14 +106,14 @@ TEST(Allocate, A5_as_many_answers_as_wishes_in_their_order) {
 
 TEST(Allocate, A6_envvar) {
   EXPECT_EQ(Node(2).give({"GPU-1", "GPU-0"}),
-            (Allocation{.envs = {{kVisible, "GPU-1,GPU-0"}}}));
+            (wire::Allocation{.envs = {{kVisible, "GPU-1,GPU-0"}}}));
 }
 
 TEST(Allocate, A6_volume_mounts) {
   Node node(2);
   node.settings.list = {.volume_mounts = true};
   EXPECT_EQ(node.give({"GPU-0", "GPU-1"}),
-            (Allocation{
+            (wire::Allocation{
                 .envs = {{kVisible, kVolumes}},
                 .mounts = {{std::string(kVolumes) + "/GPU-0", "/dev/null"},
                            {std::string(kVolumes) + "/GPU-1", "/dev/null"}}}));
@@ -122,7 +123,7 @@ TEST(Allocate, A6_envvar_and_volume_mounts) {
   Node node(2);
   node.settings.list = {.envvar = true, .volume_mounts = true};
   EXPECT_EQ(node.give({"GPU-0"}),
-            (Allocation{
+            (wire::Allocation{
                 .envs = {{kVisible, kVolumes}},
                 .mounts = {{std::string(kVolumes) + "/GPU-0", "/dev/null"}}}));
 }
@@ -130,9 +131,10 @@ TEST(Allocate, A6_envvar_and_volume_mounts) {
 TEST(Allocate, A6_cdi_annotations) {
   Node node(2);
   node.settings.list = {.cdi_annotations = true};
-  EXPECT_EQ(node.give({"GPU-0", "GPU-1"}),
-            (Allocation{.annotations = {
-                            {kAnnotation, std::string(kCdi0) + "," + kCdi1}}}));
+  EXPECT_EQ(
+      node.give({"GPU-0", "GPU-1"}),
+      (wire::Allocation{
+          .annotations = {{kAnnotation, std::string(kCdi0) + "," + kCdi1}}}));
   node.settings.cdi_annotation_prefix = "x/";
   EXPECT_TRUE(node.give({"GPU-0"}).annotations.contains(
       "x/nvidia-device-plugin_00000000-1111-2222-3333-444444444444"));
@@ -142,30 +144,31 @@ TEST(Allocate, A6_cdi_cri) {
   Node node(2);
   node.settings.list = {.cdi_cri = true};
   EXPECT_EQ(node.give({"GPU-0", "GPU-1"}),
-            (Allocation{.cdi_devices = {kCdi0, kCdi1}}));
+            (wire::Allocation{.cdi_devices = {kCdi0, kCdi1}}));
 }
 
 TEST(Allocate, A6_all_four) {
   Node node(1);
   node.settings.list = {true, true, true, true};
-  EXPECT_EQ(
-      node.give({"GPU-0"}),
-      (Allocation{.envs = {{kVisible, kVolumes}},
-                  .mounts = {{std::string(kVolumes) + "/GPU-0", "/dev/null"}},
-                  .annotations = {{kAnnotation, kCdi0}},
-                  .cdi_devices = {kCdi0}}));
+  EXPECT_EQ(node.give({"GPU-0"}),
+            (wire::Allocation{
+                .envs = {{kVisible, kVolumes}},
+                .mounts = {{std::string(kVolumes) + "/GPU-0", "/dev/null"}},
+                .annotations = {{kAnnotation, kCdi0}},
+                .cdi_devices = {kCdi0}}));
 }
 
 TEST(Allocate, A6_device_specs_and_optional_nodes) {
   Node node(2);
   node.settings.pass_device_specs = true;
-  EXPECT_EQ(node.give({"GPU-1"}),
-            (Allocation{.envs = {{kVisible, "GPU-1"}},
-                        .nodes = {{"/dev/nvidiactl", "/dev/nvidiactl", "rw"},
-                                  {"/dev/nvidia-uvm", "/dev/nvidia-uvm", "rw"},
-                                  {"/dev/nvidia-uvm-tools",
-                                   "/dev/nvidia-uvm-tools", "rw"},
-                                  {"/dev/nvidia1", "/dev/nvidia1", "rw"}}}));
+  EXPECT_EQ(
+      node.give({"GPU-1"}),
+      (wire::Allocation{
+          .envs = {{kVisible, "GPU-1"}},
+          .nodes = {{"/dev/nvidiactl", "/dev/nvidiactl", "rw"},
+                    {"/dev/nvidia-uvm", "/dev/nvidia-uvm", "rw"},
+                    {"/dev/nvidia-uvm-tools", "/dev/nvidia-uvm-tools", "rw"},
+                    {"/dev/nvidia1", "/dev/nvidia1", "rw"}}}));
   node.there.clear();
   EXPECT_EQ(node.give({"GPU-1"}).nodes.size(), 1u);
 }
@@ -175,9 +178,9 @@ TEST(Allocate, A6_device_specs_below_the_dev_root) {
   node.settings.pass_device_specs = true;
   for (const char* root : {"/run/nvidia/driver", "/run/nvidia/driver/"}) {
     node.settings.dev_root = root;
-    EXPECT_EQ(
-        node.give({"GPU-0"}).nodes.back(),
-        (DeviceNode{"/dev/nvidia0", "/run/nvidia/driver/dev/nvidia0", "rw"}));
+    EXPECT_EQ(node.give({"GPU-0"}).nodes.back(),
+              (wire::DeviceNode{"/dev/nvidia0",
+                                "/run/nvidia/driver/dev/nvidia0", "rw"}));
   }
   node.settings.dev_root = "";
   EXPECT_EQ(node.give({"GPU-0"}).nodes.back().host_path, "/dev/nvidia0");
@@ -221,7 +224,7 @@ TEST(Allocate, A6_mps) {
   node.settings.mps_root = "/run/nvidia/mps";
   node.settings.list.volume_mounts = true;
   EXPECT_EQ(node.give({"GPU-0::1"}),
-            (Allocation{
+            (wire::Allocation{
                 .envs = {{"CUDA_MPS_PIPE_DIRECTORY",
                           "/mps/nvidia.com/gpu.shared/pipe"},
                          {kVisible, kVolumes}},
@@ -237,7 +240,7 @@ TEST(Allocate, A6_by_index) {
   Node node(3, 2);
   node.settings.ids_by_index = true;
   node.settings.list = {.envvar = true, .cdi_cri = true};
-  const Allocation got = node.give({"GPU-2::0", "GPU-0::1", "GPU-2::1"});
+  const wire::Allocation got = node.give({"GPU-2::0", "GPU-0::1", "GPU-2::1"});
   EXPECT_EQ(got.envs.at(kVisible), "2,0");
   EXPECT_EQ(got.cdi_devices, (Ids{"k8s.device-plugin.nvidia.com/gpu=2",
                                   "k8s.device-plugin.nvidia.com/gpu=0"}));
@@ -271,9 +274,9 @@ TEST(Allocate, A8_equal_wishes_have_equal_answers) {
   Node node(4);
   node.settings.list = {true, true, true, true};
   node.settings.pass_device_specs = true;
-  const DeviceIds ids = {"GPU-3", "GPU-1", "GPU-2"};
-  EXPECT_EQ(encode(*node.ask({ids})), encode(*node.ask({ids})));
+  const wire::DeviceIds ids = {"GPU-3", "GPU-1", "GPU-2"};
+  EXPECT_EQ(wire::encode(*node.ask({ids})), wire::encode(*node.ask({ids})));
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

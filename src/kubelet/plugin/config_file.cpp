@@ -9,7 +9,7 @@
 #include "kubelet/plugin/setting_rows.h"
 #include "kubelet/plugin/sharing_file.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 // Go's decoder, by which such files were written, does not mind the case of
@@ -168,4 +168,4 @@ Result<ConfigFile> read_config(const ConfigText& file) {
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

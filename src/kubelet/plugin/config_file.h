@@ -7,7 +7,7 @@
 
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct ConfigFile {
   struct Entry {
@@ -24,4 +24,4 @@ struct ConfigFile {
 // Pure. Fails with Error::malformed, every mistake a line "file:line: …".
 Result<ConfigFile> read_config(const ConfigText& file);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -4,7 +4,7 @@
 
 #include "kubelet/plugin/settings_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 TEST(ConfigFile, I6_everything_of_version_v1_is_read) {
@@ -218,4 +218,4 @@ TEST(Sharing, MpsNeedsItsRootAndNoMixedMig) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

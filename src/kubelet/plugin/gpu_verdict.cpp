@@ -4,7 +4,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using Kind = GpuVerdict::Kind;
@@ -133,4 +133,4 @@ GpuVerdict verdict_of(const KnownGpu& gpu, const Gpu* frame,
                  std::nullopt);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -6,7 +6,7 @@
 
 #include "kubelet/plugin/inventory.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct GpuVerdict {
   enum class Kind {
@@ -26,4 +26,4 @@ struct GpuVerdict {
 GpuVerdict verdict_of(const KnownGpu& gpu, const Gpu* frame,
                       const Snapshot& snapshot, Millis tolerance);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

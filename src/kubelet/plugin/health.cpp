@@ -8,7 +8,7 @@
 #include "kubelet/plugin/gpu_verdict.h"
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using Kind = GpuVerdict::Kind;
@@ -301,9 +301,9 @@ std::string reason_of(const HealthState& state, std::string_view uuid) {
                                     : UnitHealth{}.reason;
 }
 
-std::vector<Device> to_devices(const Resource& resource,
-                               const HealthState& state) {
-  std::vector<Device> out;
+std::vector<wire::Device> to_devices(const Resource& resource,
+                                     const HealthState& state) {
+  std::vector<wire::Device> out;
   for (const PluginDevice& device : resource.devices) {
     out.push_back({device.id,
                    resource.problem.empty() && is_healthy(state, device.uuid),
@@ -326,4 +326,4 @@ std::vector<std::string> reasons(const Resource& resource,
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

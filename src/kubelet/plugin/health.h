@@ -33,7 +33,7 @@
 #include "kubelet/plugin/settings.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 // A device: a GPU or a MIG device.
 struct UnitHealth {
@@ -83,11 +83,11 @@ bool is_healthy(const HealthState& state, std::string_view uuid);
 std::string reason_of(const HealthState& state, std::string_view uuid);
 
 // What the kubelet is told; equal where nothing has changed.
-std::vector<Device> to_devices(const Resource& resource,
-                               const HealthState& state);
+std::vector<wire::Device> to_devices(const Resource& resource,
+                                     const HealthState& state);
 // For people: "GPU-…: it gives no handle: GPU_IS_LOST"; without numbers that
 // change by themselves, empty where all is well.
 std::vector<std::string> reasons(const Resource& resource,
                                  const HealthState& state);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -5,7 +5,7 @@
 #include "kubelet/plugin/node_for_tests.h"
 #include "kubelet/plugin/saved_state.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 TEST(Health, TheFirstGoodRoundIsEnoughAtTheStart) {
@@ -388,4 +388,4 @@ TEST(Health, WhatCannotBeReadIsNoReason) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -4,7 +4,7 @@
 #include "kubelet/plugin/node_for_tests.h"
 #include "kubelet/plugin/saved_state.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 TEST(Health, H1_ignored_xids_and_those_of_applications_say_nothing) {
@@ -259,4 +259,4 @@ TEST(Health, WhatTheInventoryHasNoLongerIsForgotten) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -7,7 +7,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 // Cards that only drive a monitor: NVIDIA's device plugin passes them over too.
@@ -277,4 +277,4 @@ InventoryUpdate update(const Inventory& known, const Snapshot& snapshot,
   return Update(known, snapshot, places).run();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -20,7 +20,7 @@
 
 #include "model/snapshot.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct KnownGpu {
   std::string uuid;  // never empty
@@ -69,4 +69,4 @@ std::vector<const Gpu*> frames_of(const Inventory& inventory,
 // Whether NVML has counted all GPUs in a round that came back.
 bool counts_all(const Snapshot& snapshot);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

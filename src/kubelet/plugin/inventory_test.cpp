@@ -4,7 +4,7 @@
 
 #include "kubelet/plugin/snapshots_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 Inventory first(int gpus) {
@@ -200,4 +200,4 @@ TEST(Inventory, AnIdIsListedOnce) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -11,7 +11,7 @@
 #include "kubelet/plugin/health.h"
 #include "kubelet/plugin/snapshots_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 inline constexpr Boot kBoot = Boot(1h);
 
@@ -98,4 +98,4 @@ inline Node node_with_xid(int code) {
   return node;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "kubelet/plugin/sharing_file.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 constexpr std::string_view kWhole = "nvidia.com/gpu";
@@ -193,4 +193,4 @@ std::string socket_stem(std::string_view resource) {
   return "nvidia-" + std::string(resource.substr(resource.find('/') + 1));
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

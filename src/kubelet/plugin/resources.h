@@ -17,7 +17,7 @@
 #include "kubelet/plugin/inventory.h"
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct PluginDevice {
   std::string id;     // "GPU-…", "MIG-…"; a replica: "GPU-…::3"
@@ -54,4 +54,4 @@ Resources resources_of(const Inventory& inventory, const Settings& settings);
 // ".sock".
 std::string socket_stem(std::string_view resource);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

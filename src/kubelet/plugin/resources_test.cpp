@@ -7,7 +7,7 @@
 
 #include "kubelet/plugin/snapshots_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 Inventory inventory_of(std::vector<Gpu> frames) {
@@ -219,4 +219,4 @@ TEST(Resources, SocketsAreCalledAsNvidias) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

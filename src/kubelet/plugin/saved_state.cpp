@@ -6,7 +6,7 @@
 #include "model/json.h"
 #include "model/json_reader.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using json_reading::Reader;
@@ -185,4 +185,4 @@ Result<SavedState> saved_state_from(std::string_view text) {
   return unless(problem, std::move(out));
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

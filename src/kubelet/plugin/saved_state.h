@@ -10,7 +10,7 @@
 #include "kubelet/plugin/health.h"
 #include "kubelet/plugin/inventory.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 struct SavedState {
   Inventory inventory;
@@ -25,4 +25,4 @@ std::string to_text(const Inventory& inventory, const HealthState& health);
 // Fails with Error::malformed on anything else than such a text.
 Result<SavedState> saved_state_from(std::string_view text);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "kubelet/plugin/node_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 TEST(SavedState, ThereAndBack) {
@@ -62,4 +62,4 @@ TEST(SavedState, AnIdThatStandsTwiceIsListedOnce) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

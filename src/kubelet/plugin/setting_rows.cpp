@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using Kind = SettingRow::Kind;
@@ -109,4 +109,4 @@ std::vector<std::string_view> environment_of(const SettingRow& row) {
   return split(row.environment, ',');
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 // Names of the flags, without their dashes; how a setting is known.
 namespace setting {
@@ -61,4 +61,4 @@ std::span<const SettingRow> setting_rows();
 std::vector<std::string_view> flags_of(const SettingRow& row);
 std::vector<std::string_view> environment_of(const SettingRow& row);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -9,7 +9,7 @@
 #include "kubelet/plugin/config_file.h"
 #include "kubelet/plugin/setting_rows.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 constexpr std::string_view kInstead =
@@ -348,4 +348,4 @@ Result<LoadedSettings> load_settings(const GivenFlags& flags,
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

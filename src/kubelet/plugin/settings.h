@@ -22,7 +22,7 @@
 #include "base/time.h"
 #include "kubelet/plugin/xid_filter.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 enum class MigStrategy { none, single, mixed };
 
@@ -103,4 +103,4 @@ Result<LoadedSettings> load_settings(const GivenFlags& flags,
                                      const Environment& environment,
                                      const std::optional<ConfigText>& file);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

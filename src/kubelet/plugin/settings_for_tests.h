@@ -11,7 +11,7 @@
 
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 using Variables = std::map<std::string, std::string, std::less<>>;
 
@@ -57,4 +57,4 @@ inline std::vector<std::string> file_warnings(std::string text) {
   return loaded ? loaded->warnings : std::vector<std::string>();
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

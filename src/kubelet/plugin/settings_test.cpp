@@ -8,7 +8,7 @@
 #include "kubelet/plugin/setting_rows.h"
 #include "kubelet/plugin/settings_for_tests.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 TEST(SettingRows, EachNameStandsOnce) {
@@ -196,4 +196,4 @@ TEST(Settings, WhatIsNotSupportedIsRefused) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

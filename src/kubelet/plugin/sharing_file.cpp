@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 constexpr std::string_view kPrefix = "nvidia.com/";
@@ -282,4 +282,4 @@ Sharing read_sharing(const Yaml* node, Complaints& mistakes,
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

@@ -4,7 +4,7 @@
 #include "base/yaml.h"
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 // `node` may be nullptr. What is wrong becomes a complaint of `mistakes`; what
 // NVIDIA's device plugin passes over with a warning, of `warnings`.
@@ -20,4 +20,4 @@ void warn_of_unknown(const Yaml& map, std::string_view where,
 // a resource: 63 characters at most, a DNS subdomain after the slash.
 std::string resource_name(std::string_view text);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

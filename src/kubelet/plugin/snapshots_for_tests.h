@@ -8,7 +8,7 @@
 #include "kubelet/plugin/inventory.h"
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 inline const Wall kStart = Wall(Millis(1'769'314'270'000));
 
@@ -108,4 +108,4 @@ inline Gpu unknown_frame(int index, Wall at) {
   return gpu;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

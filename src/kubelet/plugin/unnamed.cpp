@@ -4,7 +4,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 KnownGpu unnamed(const std::string& address, const BusPlace& place) {
@@ -52,4 +52,4 @@ std::vector<KnownGpu> unnamed_gpus(const Inventory& inventory,
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

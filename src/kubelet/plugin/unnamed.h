@@ -12,7 +12,7 @@
 #include "kubelet/plugin/inventory.h"
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 // `snapshot`: the newest, or nullptr. Where the inventory knows no GPU at all
 // these are all that the driver has bound; else those of which the snapshot
@@ -27,4 +27,4 @@ std::vector<KnownGpu> unnamed_gpus(const Inventory& inventory,
 // "unnamed-0000:0f:00.0"
 inline constexpr std::string_view kUnnamed = "unnamed-";
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

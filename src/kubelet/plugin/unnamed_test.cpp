@@ -4,7 +4,7 @@
 
 #include "model/fields.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 const std::string kFirst = "0000:0f:00.0";
@@ -69,4 +69,4 @@ TEST_F(Unnamed, UnderOneNameForAllNothingUnknownIsAdded) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

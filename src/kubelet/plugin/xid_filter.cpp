@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "diagnosis/xid_table.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 constexpr int kAll = 0;
@@ -34,7 +34,7 @@ bool has(std::string_view text, std::string_view word) {
 }
 
 // Whether what is to be done ends the GPU's work.
-bool asks_for_reset(const XidRow& row) {
+bool asks_for_reset(const diagnosis::XidRow& row) {
   for (const std::string_view word :
        {"reset", "reboot", "power cycle", "cold start", "replace"}) {
     if (has(row.action, word)) return true;
@@ -69,7 +69,7 @@ XidWeight weight_by_catalogue(const XidEvent& xid) {
   if (xid.code >= kFirstNvlink5 && xid.code <= kLastNvlink5) {
     return weight_of_nvlink5(xid.text);
   }
-  const XidRow* row = find_xid(xid.code);
+  const diagnosis::XidRow* row = diagnosis::find_xid(xid.code);
   if (row == nullptr) return XidWeight::passing;
   if (row->blame == "application" || row->blame == "none") {
     return XidWeight::nothing;
@@ -120,4 +120,4 @@ XidWeight weight_of(const XidFilter& filter, const XidEvent& xid) {
   return insist ? XidWeight::passing : weight;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

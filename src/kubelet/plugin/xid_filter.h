@@ -12,7 +12,7 @@
 
 #include "model/snapshot.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 
 // Health checks that NVIDIA's plugin disables, by Xid; 0 stands for all of
 // them. An Xid that is in no list counts.
@@ -50,4 +50,4 @@ XidWeight weight_of(const XidFilter& filter, const XidEvent& xid);
 bool says_what_to_do(const XidEvent& xid);
 bool says_recovered(const XidEvent& xid);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

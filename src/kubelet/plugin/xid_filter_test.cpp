@@ -6,7 +6,7 @@
 
 #include "diagnosis/xid_table.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::plugin {
 namespace {
 
 using Table = std::map<int, bool>;
@@ -103,7 +103,7 @@ TEST(XidWeight, H3_the_catalogue_decides) {
 // An entry whose words change must not change what it does unseen.
 TEST(XidWeight, EveryOneOfTheTableHasItsWeight) {
   std::set<int> until_reset;
-  for (const XidRow& row : xid_rows()) {
+  for (const diagnosis::XidRow& row : diagnosis::xid_rows()) {
     if (weight(row.code) == XidWeight::until_reset)
       until_reset.insert(row.code);
   }
@@ -145,4 +145,4 @@ TEST(XidWeight, H1_the_lists_outrank_the_catalogue) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::plugin

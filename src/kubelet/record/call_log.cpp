@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::record {
 namespace {
 
 constexpr size_t kMostLines = 1024;
@@ -105,4 +105,4 @@ Json CallLog::counts_of(const std::string& resource) const {
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::record

@@ -15,7 +15,7 @@
 #include "base/side_thread.h"
 #include "base/time.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::record {
 
 class CallLog {
  public:
@@ -64,4 +64,4 @@ class CallLog {
 
 std::string_view name_of(CallLog::Outcome outcome);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::record

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/side_thread.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::record {
 namespace {
 
 constexpr size_t kMostTasks = 256;
@@ -141,4 +141,4 @@ void FileKeeper::copy(const std::string& from, const std::string& to) {
   (void)state->thread.post([state, from, to] { state->keep_copy(from, to); });
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::record

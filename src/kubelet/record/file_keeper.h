@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::record {
 
 // What the keeper before this one left; empty where there is nothing. For the
 // start, when nobody waits yet.
@@ -37,4 +37,4 @@ class FileKeeper {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::record

@@ -10,7 +10,7 @@
 #include "kubelet/record/file_keeper.h"
 #include "support/temp_tree.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::record {
 namespace {
 
 std::string text_of(const std::string& path) {
@@ -89,4 +89,4 @@ TEST(CallLog, AFullPipeHoldsNobodyUp) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::record

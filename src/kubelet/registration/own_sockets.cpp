@@ -16,7 +16,7 @@
 #include "base/fd.h"
 #include "kubelet/registration/socket_watch.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 namespace {
 
 constexpr size_t kLongestResource = 36;
@@ -84,4 +84,4 @@ void remove_dead_sockets(const std::string& directory,
   }
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

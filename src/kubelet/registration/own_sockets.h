@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 
 // "gpuward-guard-nvidia.com-gpu": what all sockets for that resource begin
 // with. Short enough for any directory that kubelets use.
@@ -21,4 +21,4 @@ bool is_dead_socket(const std::string& path);
 // Removes the sockets STEM-….sock on which nobody listens any more.
 void remove_dead_sockets(const std::string& directory, const std::string& stem);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

@@ -7,7 +7,7 @@
 #include "kubelet/rpc/server.h"
 #include "support/temp_tree.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 namespace {
 
 TEST(OwnSockets, NamesFitAndTellResourcesApart) {
@@ -25,15 +25,15 @@ TEST(OwnSockets, NamesFitAndTellResourcesApart) {
 
 TEST(OwnSockets, OnlyOursThatAreDeadAreRemoved) {
   TempTree tree;
-  auto loop = Loop::create();
+  auto loop = loop::Loop::create();
   ASSERT_TRUE(loop.has_value());
   const auto path = [&](const std::string& name) {
     return tree.path() + "/" + name;
   };
-  const auto alive = RpcServer::serve(*loop, path("us-alive.sock"), {});
+  const auto alive = rpc::RpcServer::serve(*loop, path("us-alive.sock"), {});
   ASSERT_TRUE(alive.has_value());
   {
-    const auto dead = RpcServer::serve(*loop, path("here"), {});
+    const auto dead = rpc::RpcServer::serve(*loop, path("here"), {});
     ASSERT_TRUE(dead.has_value());
     std::filesystem::create_hard_link(path("here"), path("us-dead.sock"));
     std::filesystem::create_hard_link(path("here"), path("usher.sock"));
@@ -47,4 +47,4 @@ TEST(OwnSockets, OnlyOursThatAreDeadAreRemoved) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

@@ -7,7 +7,7 @@
 #include "kubelet/registration/own_sockets.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 namespace {
 
 // The kubelet answers once it has called us back.
@@ -31,8 +31,8 @@ Millis pause_after(int tries) {
 
 }  // namespace
 
-Registrant::Registrant(Loop& loop, CallLog& log, Settings settings,
-                       Events events)
+Registrant::Registrant(loop::Loop& loop, record::CallLog& log,
+                       Settings settings, Events events)
     : loop_(loop),
       log_(log),
       settings_(std::move(settings)),
@@ -78,7 +78,7 @@ void Registrant::answer(CallId call, std::string bytes) {
   if (server_) server_->answer(call, std::move(bytes));
 }
 
-void Registrant::refuse(CallId call, RpcStatus status) {
+void Registrant::refuse(CallId call, rpc::RpcStatus status) {
   if (server_) server_->refuse(call, std::move(status));
 }
 
@@ -91,7 +91,7 @@ void Registrant::close_server() {
 bool Registrant::serve_anew() {
   close_server();
   path_ = directory_ + "/" + new_socket_name(stem_);
-  auto served = RpcServer::serve(
+  auto served = rpc::RpcServer::serve(
       loop_, path_,
       {.called =
            [this](CallId call, std::string_view method, std::string request) {
@@ -109,14 +109,14 @@ bool Registrant::serve_anew() {
 
 void Registrant::called(CallId call, std::string_view method,
                         std::string request) {
-  if (method == method::kOptions) {
+  if (method == wire::method::kOptions) {
     const auto began = std::chrono::steady_clock::now();
     server_->answer(call, options_);
     log_.call({.resource = settings_.resource,
                .method = method,
                .took = std::chrono::duration_cast<std::chrono::microseconds>(
                    std::chrono::steady_clock::now() - began)});
-  } else if (method == method::kListAndWatch) {
+  } else if (method == wire::method::kListAndWatch) {
     streams_.insert(call);
     if (has_devices_) server_->send(call, devices_);
     log_.event("kubelet-listens", settings_.resource, {});
@@ -207,8 +207,8 @@ bool Registrant::is_known() const {
 Json Registrant::status() const {
   int64_t healthy = 0;
   int64_t unhealthy = 0;
-  if (const auto devices = decode_devices(devices_)) {
-    for (const Device& device : *devices) {
+  if (const auto devices = wire::decode_devices(devices_)) {
+    for (const wire::Device& device : *devices) {
       ++(device.healthy ? healthy : unhealthy);
     }
   }
@@ -221,8 +221,8 @@ Json Registrant::status() const {
 }
 
 void Registrant::register_now() {
-  auto client = RpcClient::open(loop_, settings_.kubelet_socket);
-  const auto request = with_endpoint(
+  auto client = rpc::RpcClient::open(loop_, settings_.kubelet_socket);
+  const auto request = wire::with_endpoint(
       registration_, std::string_view(path_).substr(directory_.size() + 1));
   if (!client || !request) {
     return log_.event("not-registered", settings_.resource,
@@ -231,14 +231,15 @@ void Registrant::register_now() {
   registered_with_kubelet_ = false;
   served_by_ = seen_kubelet_;
   kubelet_ = std::move(*client);
-  kubelet_->call(
-      method::kRegister, *request, kRegisterDeadline,
-      [this](const RpcClient::Answer& answer) { registered(answer.status); });
+  kubelet_->call(wire::method::kRegister, *request, kRegisterDeadline,
+                 [this](const rpc::RpcClient::Answer& answer) {
+                   registered(answer.status);
+                 });
 }
 
-void Registrant::registered(const RpcStatus& status) {
+void Registrant::registered(const rpc::RpcStatus& status) {
   kubelet_.reset();
-  if (status.code != RpcStatus::ok) {
+  if (status.code != rpc::RpcStatus::ok) {
     log_.event("not-registered", settings_.resource, status.text);
     return try_again();
   }
@@ -247,4 +248,4 @@ void Registrant::registered(const RpcStatus& status) {
   log_.event("registered", settings_.resource, path_);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

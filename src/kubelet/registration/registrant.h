@@ -21,11 +21,11 @@
 #include "kubelet/rpc/server.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 
 class Registrant {
  public:
-  using CallId = RpcServer::CallId;
+  using CallId = rpc::RpcServer::CallId;
 
   struct Settings {
     std::string kubelet_socket;  // its directory is where ours are made
@@ -40,7 +40,8 @@ class Registrant {
   };
 
   // `loop` and `log` must outlive it.
-  Registrant(Loop& loop, CallLog& log, Settings settings, Events events);
+  Registrant(loop::Loop& loop, record::CallLog& log, Settings settings,
+             Events events);
   ~Registrant();
   Registrant(const Registrant&) = delete;
   Registrant& operator=(const Registrant&) = delete;
@@ -54,7 +55,7 @@ class Registrant {
   const std::string& published() const { return devices_; }
 
   void answer(CallId call, std::string bytes);
-  void refuse(CallId call, RpcStatus status);
+  void refuse(CallId call, rpc::RpcStatus status);
 
   // Whether what is published is only kept in somebody's place, who is away. An
   // own registration is then worth less than another's: where a kubelet that
@@ -85,13 +86,13 @@ class Registrant {
   bool is_serving() const;
   bool is_known() const;
   void register_now();
-  void registered(const RpcStatus& status);
+  void registered(const rpc::RpcStatus& status);
   void forget_registration();
   void try_again();
   bool must_give_way(const SocketIdentity& kubelet);
 
-  Loop& loop_;
-  CallLog& log_;
+  loop::Loop& loop_;
+  record::CallLog& log_;
   Settings settings_;
   Events events_;
   std::string stem_;
@@ -103,12 +104,13 @@ class Registrant {
   std::string devices_;
   bool has_devices_ = false;
 
-  std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<rpc::RpcServer> server_;
   std::string path_;  // of the server's socket
   std::optional<SocketIdentity> socket_;
   std::set<CallId> streams_;
 
-  std::unique_ptr<RpcClient> kubelet_;  // while a registration is under way
+  std::unique_ptr<rpc::RpcClient>
+      kubelet_;  // while a registration is under way
   std::optional<SocketIdentity> seen_kubelet_;
   bool registered_with_kubelet_ = false;
   bool is_away_ = false;
@@ -123,4 +125,4 @@ class Registrant {
   int tries_ = 0;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

@@ -7,20 +7,22 @@
 #include "kubelet/wire/messages.h"
 #include "support/temp_tree.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 namespace {
 
 constexpr Millis kLong = 30s;
-const std::string kDevices = encode(std::vector<Device>{{"GPU-1", true, {}}});
-const std::string kSick = encode(std::vector<Device>{{"GPU-1", false, {}}});
+const std::string kDevices =
+    wire::encode(std::vector<wire::Device>{{"GPU-1", true, {}}});
+const std::string kSick =
+    wire::encode(std::vector<wire::Device>{{"GPU-1", false, {}}});
 
 // As little of a kubelet as a registration needs: it calls back from within
 // Register, as kubelets do, and then listens.
 class Kubelet {
  public:
-  Kubelet(Loop& loop, std::string directory)
+  Kubelet(loop::Loop& loop, std::string directory)
       : loop_(loop), directory_(std::move(directory)) {
-    auto server = RpcServer::serve(
+    auto server = rpc::RpcServer::serve(
         loop_, directory_ + "/kubelet.sock",
         {.called = [this](auto call, auto,
                           const auto& request) { registered(call, request); },
@@ -29,22 +31,23 @@ class Kubelet {
     server_ = std::move(*server);
   }
 
-  std::vector<Registration> registrations;
+  std::vector<wire::Registration> registrations;
   std::vector<std::string> options;
   std::vector<std::string> devices;
   std::function<void()> changed = [] {};
   bool refuses = false;
   bool forgets = false;  // deletes the socket, and never answers
-  RpcClient::CallId stream = 0;
-  std::unique_ptr<RpcClient> plugin;
+  rpc::RpcClient::CallId stream = 0;
+  std::unique_ptr<rpc::RpcClient> plugin;
 
  private:
-  void registered(RpcServer::CallId call, const std::string& request) {
-    const auto registration = decode_registration(request);
+  void registered(rpc::RpcServer::CallId call, const std::string& request) {
+    const auto registration = wire::decode_registration(request);
     ASSERT_TRUE(registration.has_value());
     registrations.push_back(*registration);
     if (refuses) {
-      server_->refuse(call, {.code = RpcStatus::unavailable, .text = "no"});
+      server_->refuse(call,
+                      {.code = rpc::RpcStatus::unavailable, .text = "no"});
       return changed();
     }
     if (std::exchange(forgets, false)) {
@@ -52,19 +55,19 @@ class Kubelet {
       return;
     }
     auto client =
-        RpcClient::open(loop_, directory_ + "/" + registration->endpoint);
+        rpc::RpcClient::open(loop_, directory_ + "/" + registration->endpoint);
     ASSERT_TRUE(client.has_value());
     plugin = std::move(*client);
-    plugin->call(method::kOptions, "", 5s,
-                 [this, call](const RpcClient::Answer& answer) {
-                   EXPECT_EQ(answer.status.code, RpcStatus::ok);
+    plugin->call(wire::method::kOptions, "", 5s,
+                 [this, call](const rpc::RpcClient::Answer& answer) {
+                   EXPECT_EQ(answer.status.code, rpc::RpcStatus::ok);
                    options.push_back(answer.bytes);
                    server_->answer(call, "");
                    listen();
                  });
   }
   void listen() {
-    stream = plugin->watch(method::kListAndWatch, "",
+    stream = plugin->watch(wire::method::kListAndWatch, "",
                            {.message =
                                 [this](std::string bytes) {
                                   devices.push_back(std::move(bytes));
@@ -73,17 +76,17 @@ class Kubelet {
                             .ended = [this](auto) { changed(); }});
   }
 
-  Loop& loop_;
+  loop::Loop& loop_;
   std::string directory_;
-  std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<rpc::RpcServer> server_;
 };
 
 class Registered : public testing::Test {
  protected:
   void SetUp() override {
-    auto loop = Loop::create();
+    auto loop = loop::Loop::create();
     ASSERT_TRUE(loop.has_value());
-    loop_ = std::make_unique<Loop>(std::move(*loop));
+    loop_ = std::make_unique<loop::Loop>(std::move(*loop));
     ASSERT_TRUE(loop_->at(1, BootClock::now() + kLong, [this] {
       ADD_FAILURE() << "nothing came in time";
       loop_->end();
@@ -103,7 +106,8 @@ class Registered : public testing::Test {
                                     [this] { registrant_->look(); });
     ASSERT_TRUE(watch.has_value());
     watch_ = std::move(*watch);
-    registrant_->offer(encode(registration_), encode(registration_.options));
+    registrant_->offer(wire::encode(registration_),
+                       wire::encode(registration_.options));
     registrant_->publish(kDevices);
   }
   void start_kubelet() {
@@ -136,10 +140,10 @@ class Registered : public testing::Test {
   }
 
   TempTree tree_;
-  CallLog log_{"test"};
-  Registration registration_{.resource = "a.b/c",
-                             .options = {.preferred_allocation = true}};
-  std::unique_ptr<Loop> loop_;
+  record::CallLog log_{"test"};
+  wire::Registration registration_{.resource = "a.b/c",
+                                   .options = {.preferred_allocation = true}};
+  std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<Registrant> registrant_;
   std::unique_ptr<SocketWatch> watch_;
   std::unique_ptr<Kubelet> kubelet_;
@@ -150,11 +154,11 @@ TEST_F(Registered, P1_P2_P3_AnswersWithinRegisterAndListsAtOnce) {
   start_kubelet();
   run_until([this] { return !kubelet_->devices.empty(); });
   ASSERT_EQ(kubelet_->registrations.size(), 1U);
-  const Registration& seen = kubelet_->registrations.front();
+  const wire::Registration& seen = kubelet_->registrations.front();
   EXPECT_EQ(seen.version, "v1beta1");
   EXPECT_EQ(seen.resource, "a.b/c");
   EXPECT_EQ(seen.endpoint.find('/'), std::string::npos);
-  EXPECT_EQ(encode(seen.options), kubelet_->options.front());
+  EXPECT_EQ(wire::encode(seen.options), kubelet_->options.front());
   EXPECT_EQ(kubelet_->devices.front(), kDevices);
 }
 
@@ -274,10 +278,11 @@ TEST_F(Registered, OtherOptionsAreRegisteredAnew) {
   start_kubelet();
   run_until([this] {
     if (kubelet_->devices.size() == 1) {
-      Registration other = registration_;
+      wire::Registration other = registration_;
       other.options.pre_start_required = true;
-      registrant_->offer(encode(other), encode(other.options));
-      registrant_->offer(encode(other), encode(other.options));  // the same
+      registrant_->offer(wire::encode(other), wire::encode(other.options));
+      registrant_->offer(wire::encode(other),
+                         wire::encode(other.options));  // the same
     }
     return kubelet_->devices.size() == 2;
   });
@@ -290,16 +295,16 @@ TEST_F(Registered, OtherCallsGoToTheOwner) {
   std::string got;
   run_until([&] {
     if (kubelet_->devices.size() == 1 && got.empty()) {
-      kubelet_->plugin->call(method::kAllocate, "x", 5s,
-                             [&](const RpcClient::Answer& answer) {
+      kubelet_->plugin->call(wire::method::kAllocate, "x", 5s,
+                             [&](const rpc::RpcClient::Answer& answer) {
                                got = answer.bytes;
                                loop_->end();
                              });
     }
     return false;
   });
-  EXPECT_EQ(got, std::string(method::kAllocate) + "x");
+  EXPECT_EQ(got, std::string(wire::method::kAllocate) + "x");
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

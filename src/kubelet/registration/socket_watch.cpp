@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 namespace {
 
 constexpr Millis kLook = 1s;
@@ -26,7 +26,7 @@ std::optional<SocketIdentity> socket_at(const std::string& path) {
 }
 
 Result<std::unique_ptr<SocketWatch>> SocketWatch::start(
-    Loop& loop, std::string directory, std::function<void()> changed) {
+    loop::Loop& loop, std::string directory, std::function<void()> changed) {
   Fd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify.valid()) return fail_errno(errno, "starting inotify");
   std::unique_ptr<SocketWatch> watch(new SocketWatch(
@@ -38,7 +38,7 @@ Result<std::unique_ptr<SocketWatch>> SocketWatch::start(
   return watch;
 }
 
-SocketWatch::SocketWatch(Loop& loop, std::string directory,
+SocketWatch::SocketWatch(loop::Loop& loop, std::string directory,
                          std::function<void()> changed, Fd inotify)
     : loop_(loop),
       directory_(std::move(directory)),
@@ -75,4 +75,4 @@ void SocketWatch::set_timer() {
   }
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

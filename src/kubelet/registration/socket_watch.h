@@ -15,7 +15,7 @@
 #include "base/fd.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::registration {
 
 // A socket by more than its name. A new one may have the inode of an old one,
 // not also the time at which it was made.
@@ -34,23 +34,23 @@ class SocketWatch {
   // `changed` is called at each change and each second; the directory need not
   // exist yet. `loop` must outlive it.
   static Result<std::unique_ptr<SocketWatch>> start(
-      Loop& loop, std::string directory, std::function<void()> changed);
+      loop::Loop& loop, std::string directory, std::function<void()> changed);
   ~SocketWatch();
   SocketWatch(const SocketWatch&) = delete;
   SocketWatch& operator=(const SocketWatch&) = delete;
 
  private:
-  SocketWatch(Loop& loop, std::string directory, std::function<void()> changed,
-              Fd inotify);
+  SocketWatch(loop::Loop& loop, std::string directory,
+              std::function<void()> changed, Fd inotify);
   void read_events();
   void look();
   void set_timer();
 
-  Loop& loop_;
+  loop::Loop& loop_;
   std::string directory_;
   std::function<void()> changed_;
   Fd inotify_;
   int timer_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::registration

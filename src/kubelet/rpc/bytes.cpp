@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 #include <sys/un.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 
 Result<std::string> unix_target(std::string_view path) {
   constexpr size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
@@ -26,4 +26,4 @@ Result<std::string> unix_target(std::string_view path) {
   return out;
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "kubelet/rpc/status.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 
 inline std::string to_string(const grpc::ByteBuffer& buffer) {
   grpc::Slice slice;
@@ -42,4 +42,4 @@ inline RpcStatus from_grpc(const grpc::Status& status) {
 // Error::malformed for a path that no socket address can hold.
 Result<std::string> unix_target(std::string_view path);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

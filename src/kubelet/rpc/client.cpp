@@ -12,7 +12,7 @@
 #include "kubelet/rpc/bytes.h"
 #include "loop/inbox.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 namespace {
 
 // How many of gRPC's callbacks are still to come.
@@ -147,14 +147,14 @@ struct RpcClient::State {
   }
 
   grpc::GenericStub stub;
-  std::unique_ptr<Inbox> inbox;
+  std::unique_ptr<loop::Inbox> inbox;
   Outstanding outstanding;
   CallId last = 0;
   std::map<CallId, std::unique_ptr<UnaryCall>> calls;
   std::map<CallId, std::unique_ptr<Stream>> streams;
 };
 
-Result<std::unique_ptr<RpcClient>> RpcClient::open(Loop& loop,
+Result<std::unique_ptr<RpcClient>> RpcClient::open(loop::Loop& loop,
                                                    const std::string& path) {
   grpc::ChannelArguments arguments;
   // Else all clients of one path would share one connection and its backoff.
@@ -166,7 +166,7 @@ Result<std::unique_ptr<RpcClient>> RpcClient::open(Loop& loop,
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   auto state = std::make_unique<State>(grpc::CreateCustomChannel(
       TRY(unix_target(path)), grpc::InsecureChannelCredentials(), arguments));
-  state->inbox = TRY(Inbox::open(loop));
+  state->inbox = TRY(loop::Inbox::open(loop));
   return std::unique_ptr<RpcClient>(new RpcClient(std::move(state)));
 }
 
@@ -220,4 +220,4 @@ void RpcClient::cancel(CallId call) {
   }
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

@@ -12,7 +12,7 @@
 #include "kubelet/rpc/status.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 
 class RpcClient {
  public:
@@ -23,7 +23,7 @@ class RpcClient {
   using CallId = uint64_t;
 
   // Connects when the first call is made. `loop` must outlive it.
-  static Result<std::unique_ptr<RpcClient>> open(Loop& loop,
+  static Result<std::unique_ptr<RpcClient>> open(loop::Loop& loop,
                                                  const std::string& path);
   // Cancels what is under way; nothing is called any more.
   ~RpcClient();
@@ -54,4 +54,4 @@ class RpcClient {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

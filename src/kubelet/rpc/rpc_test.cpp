@@ -7,7 +7,7 @@
 #include "kubelet/rpc/client.h"
 #include "kubelet/rpc/server.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 namespace {
 
 constexpr Millis kLong = 20s;
@@ -19,9 +19,9 @@ class Rpc : public testing::Test {
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
     path_ = folder_ + "/a b.sock";  // a blank is escaped in a URI
-    auto loop = Loop::create();
+    auto loop = loop::Loop::create();
     ASSERT_TRUE(loop.has_value());
-    loop_ = std::make_unique<Loop>(std::move(*loop));
+    loop_ = std::make_unique<loop::Loop>(std::move(*loop));
     ASSERT_TRUE(loop_->at(1, BootClock::now() + kLong, [this] {
       ADD_FAILURE() << "nothing came in time";
       loop_->end();
@@ -53,7 +53,7 @@ class Rpc : public testing::Test {
 
   std::string folder_;
   std::string path_;
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<RpcClient> client_;
   std::function<void(RpcServer::CallId, std::string, std::string)> called_;
@@ -203,7 +203,7 @@ TEST_F(Rpc, AMessageThatIsTooLargeEndsTheStreamWithAReason) {
 }
 
 TEST(RpcPath, ThatNoSocketCanHaveIsRefused) {
-  auto loop = Loop::create();
+  auto loop = loop::Loop::create();
   ASSERT_TRUE(loop.has_value());
   const auto served = RpcServer::serve(*loop, "/" + std::string(120, 'x'), {});
   ASSERT_FALSE(served.has_value());
@@ -211,4 +211,4 @@ TEST(RpcPath, ThatNoSocketCanHaveIsRefused) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

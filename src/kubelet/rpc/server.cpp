@@ -15,7 +15,7 @@
 #include "kubelet/rpc/bytes.h"
 #include "loop/inbox.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 namespace {
 
 constexpr size_t kMostWaiting = 64;
@@ -97,7 +97,9 @@ class Service : public grpc::CallbackGenericService {
  public:
   explicit Service(RpcServer::Events events) : events_(std::move(events)) {}
 
-  void set_inbox(std::unique_ptr<Inbox> inbox) { inbox_ = std::move(inbox); }
+  void set_inbox(std::unique_ptr<loop::Inbox> inbox) {
+    inbox_ = std::move(inbox);
+  }
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
@@ -166,7 +168,7 @@ class Service : public grpc::CallbackGenericService {
   }
 
   RpcServer::Events events_;
-  std::unique_ptr<Inbox> inbox_;
+  std::unique_ptr<loop::Inbox> inbox_;
   std::map<RpcServer::CallId, Call*> open_;  // asked and not answered
   std::mutex mutex_;
   // Guarded by mutex_: owned from CreateReactor to OnDone.
@@ -197,12 +199,12 @@ struct RpcServer::State {
   std::unique_ptr<grpc::Server> server;
 };
 
-Result<std::unique_ptr<RpcServer>> RpcServer::serve(Loop& loop,
+Result<std::unique_ptr<RpcServer>> RpcServer::serve(loop::Loop& loop,
                                                     const std::string& path,
                                                     Events events) {
   const std::string target = TRY(unix_target(path));
   auto state = std::make_unique<State>(std::move(events));
-  state->service.set_inbox(TRY(Inbox::open(loop)));
+  state->service.set_inbox(TRY(loop::Inbox::open(loop)));
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &bound);
@@ -238,4 +240,4 @@ void RpcServer::send(CallId call, std::string bytes) {
   if (Call* found = state_->service.find(call)) found->send(std::move(bytes));
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

@@ -13,7 +13,7 @@
 #include "kubelet/rpc/status.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 
 class RpcServer {
  public:
@@ -31,7 +31,7 @@ class RpcServer {
 
   // `path` is absolute, of at most 107 bytes; a socket that lies there is
   // replaced. `loop` must outlive the server.
-  static Result<std::unique_ptr<RpcServer>> serve(Loop& loop,
+  static Result<std::unique_ptr<RpcServer>> serve(loop::Loop& loop,
                                                   const std::string& path,
                                                   Events events);
   // Ends all calls (UNAVAILABLE) and removes the socket.
@@ -52,4 +52,4 @@ class RpcServer {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::rpc {
 
 struct RpcStatus {
   enum Code {
@@ -25,4 +25,4 @@ struct RpcStatus {
   bool operator==(const RpcStatus&) const = default;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::rpc

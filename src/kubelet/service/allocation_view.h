@@ -6,10 +6,10 @@
 #include "kubelet/plugin/resources.h"
 #include "kubelet/plugin/settings.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 
-AllocationView allocation_view(const Resource& resource,
-                               const Inventory& inventory,
-                               const Settings& settings);
+allocation::AllocationView allocation_view(const plugin::Resource& resource,
+                                           const plugin::Inventory& inventory,
+                                           const plugin::Settings& settings);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -14,7 +14,7 @@
 #include "loop/inbox.h"
 #include "probe/turn.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 namespace {
 
 // NVML's start and a look at each GPU are in it.
@@ -24,16 +24,16 @@ constexpr Millis kLongestPause = 5min;
 constexpr std::string_view kDirectory = "/var/run/cdi";
 
 std::string spec_name() {
-  return fmt::format("{}-{}.json", kCdiVendor, kCdiClass);
+  return fmt::format("{}-{}.json", plugin::kCdiVendor, plugin::kCdiClass);
 }
 
 // What the specification is about, UUID → its name there: it is made anew when
 // this changes.
 using Described = std::map<std::string, std::string>;
 
-Described devices_of(const Inventory& inventory, bool by_index) {
+Described devices_of(const plugin::Inventory& inventory, bool by_index) {
   Described out;
-  for (const KnownGpu& gpu : inventory.gpus) {
+  for (const plugin::KnownGpu& gpu : inventory.gpus) {
     out[gpu.uuid] = by_index ? std::to_string(gpu.index) : gpu.uuid;
     for (const MigDevice& mig : gpu.mig) {
       out[mig.uuid] =
@@ -45,13 +45,13 @@ Described devices_of(const Inventory& inventory, bool by_index) {
 
 // The setting names what specifications call as their hook, which may be
 // nvidia-cdi-hook: then NVIDIA's tool lies beside it, or where packages put it.
-Result<std::string> find_tool(const Root& root, const std::string& hook) {
+Result<std::string> find_tool(const host::Root& root, const std::string& hook) {
   constexpr std::string_view kTool = "nvidia-ctk";
   const std::string beside =
       hook.substr(0, hook.rfind('/') + 1) + std::string(kTool);
-  auto found = find_roots_alone(root, beside);
+  auto found = containers::find_roots_alone(root, beside);
   if (found || found.error().kind != Error::Kind::not_found) return found;
-  return find_roots_alone(root, "/usr/bin/nvidia-ctk");
+  return containers::find_roots_alone(root, "/usr/bin/nvidia-ctk");
 }
 
 std::string first_line(std::string_view text) {
@@ -62,7 +62,7 @@ std::string first_line(std::string_view text) {
 
 // Left behind where the thread is stuck: see SideThread.
 struct CdiSpec::State {
-  State(const Host& of, CallLog& to, const Settings& by)
+  State(const host::Host& of, record::CallLog& to, const plugin::Settings& by)
       : host(of), log(to), settings(by) {}
 
   void make();
@@ -72,15 +72,15 @@ struct CdiSpec::State {
   Result<void> run() const;
   void made(const Described& devices, const Result<void>& result);
 
-  const Host& host;
-  CallLog& log;
-  const Settings& settings;
+  const host::Host& host;
+  record::CallLog& log;
+  const plugin::Settings& settings;
   Described wanted;  // devices_of() the newest inventory
   Described has;     // and of the specification that is there
   bool is_making = false;
   Boot next_try{};
   Millis pause = kFirstPause;
-  std::unique_ptr<Inbox> inbox;
+  std::unique_ptr<loop::Inbox> inbox;
   SideThread thread{1};
 };
 
@@ -94,9 +94,9 @@ std::vector<std::string> CdiSpec::State::command(
                                   "--format",
                                   "json",
                                   "--vendor",
-                                  std::string(kCdiVendor),
+                                  std::string(plugin::kCdiVendor),
                                   "--class",
-                                  std::string(kCdiClass),
+                                  std::string(plugin::kCdiClass),
                                   "--device-name-strategy",
                                   settings.ids_by_index ? "index" : "uuid",
                                   "--driver-root",
@@ -115,7 +115,7 @@ std::vector<std::string> CdiSpec::State::command(
 }
 
 Result<void> CdiSpec::State::run() const {
-  const Root& root = host.evidence;
+  const host::Root& root = host.evidence;
   const std::string program =
       root.outside(TRY(find_tool(root, settings.cdi_hook_path)));
   const std::string folder = root.outside(kDirectory);
@@ -160,11 +160,11 @@ void CdiSpec::State::made(const Described& devices,
   pause = std::min(pause * 2, kLongestPause);
 }
 
-Result<std::unique_ptr<CdiSpec>> CdiSpec::start(Loop& loop, const Host& host,
-                                                CallLog& log,
-                                                const Settings& settings) {
+Result<std::unique_ptr<CdiSpec>> CdiSpec::start(
+    loop::Loop& loop, const host::Host& host, record::CallLog& log,
+    const plugin::Settings& settings) {
   auto state = std::make_unique<State>(host, log, settings);
-  state->inbox = TRY(Inbox::open(loop));
+  state->inbox = TRY(loop::Inbox::open(loop));
   return std::unique_ptr<CdiSpec>(new CdiSpec(std::move(state)));
 }
 
@@ -174,7 +174,7 @@ CdiSpec::~CdiSpec() {
   if (!state_->thread.finish()) (void)state_.release();
 }
 
-void CdiSpec::update(const Inventory& inventory) {
+void CdiSpec::update(const plugin::Inventory& inventory) {
   state_->wanted = devices_of(inventory, state_->settings.ids_by_index);
   if (state_->is_making || state_->wanted == state_->has ||
       state_->wanted.empty() || BootClock::now() < state_->next_try) {
@@ -183,9 +183,9 @@ void CdiSpec::update(const Inventory& inventory) {
   state_->make();
 }
 
-std::string CdiSpec::problem_of(const Resource& resource) const {
-  for (const PluginDevice& device : resource.devices) {
-    if (device.uuid.starts_with(kUnnamed)) continue;  // never healthy
+std::string CdiSpec::problem_of(const plugin::Resource& resource) const {
+  for (const plugin::PluginDevice& device : resource.devices) {
+    if (device.uuid.starts_with(plugin::kUnnamed)) continue;  // never healthy
     const auto found = state_->has.find(device.uuid);
     const auto& name =
         state_->settings.ids_by_index ? device.index : device.uuid;
@@ -197,4 +197,4 @@ std::string CdiSpec::problem_of(const Resource& resource) const {
   return {};
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -15,23 +15,23 @@
 #include "kubelet/record/call_log.h"
 #include "loop/loop.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 
 class CdiSpec {
  public:
   // `host` must live as long as the process, the others as long as this.
-  static Result<std::unique_ptr<CdiSpec>> start(Loop& loop, const Host& host,
-                                                CallLog& log,
-                                                const Settings& settings);
+  static Result<std::unique_ptr<CdiSpec>> start(
+      loop::Loop& loop, const host::Host& host, record::CallLog& log,
+      const plugin::Settings& settings);
   ~CdiSpec();
   CdiSpec(const CdiSpec&) = delete;
   CdiSpec& operator=(const CdiSpec&) = delete;
 
   // What it must describe; made anew, aside, where that has changed.
-  void update(const Inventory& inventory);
+  void update(const plugin::Inventory& inventory);
   // Why no container can be given this resource's devices: the specification
   // lacks one of them. Empty where it has them all.
-  std::string problem_of(const Resource& resource) const;
+  std::string problem_of(const plugin::Resource& resource) const;
 
  private:
   struct State;
@@ -39,4 +39,4 @@ class CdiSpec {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

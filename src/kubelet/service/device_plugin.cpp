@@ -8,7 +8,7 @@
 #include "kubelet/plugin/saved_state.h"
 #include "kubelet/plugin/unnamed.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 namespace {
 
 constexpr const char* kState = "/inventory.json";
@@ -27,9 +27,8 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<DevicePlugin>> DevicePlugin::start(Loop& loop,
-                                                          const Host& host,
-                                                          Wanted wanted) {
+Result<std::unique_ptr<DevicePlugin>> DevicePlugin::start(
+    loop::Loop& loop, const host::Host& host, Wanted wanted) {
   if (wanted.settings.kubelet_socket.empty()) {
     return fail(Error::Kind::malformed,
                 "without a kubelet's socket (--kubelet-socket) there is nobody "
@@ -54,15 +53,16 @@ Result<std::unique_ptr<DevicePlugin>> DevicePlugin::start(Loop& loop,
       TRY(SnapshotReader::start(loop, host, [self](SnapshotReader::News news) {
         self->hear(std::move(news));
       }));
-  self->snapshot_watch_ = TRY(SocketWatch::start(
+  self->snapshot_watch_ = TRY(registration::SocketWatch::start(
       loop, host.run_dir, [self] { self->reader_->look(); }));
-  self->kubelet_watch_ = TRY(SocketWatch::start(
+  self->kubelet_watch_ = TRY(registration::SocketWatch::start(
       loop, directory_of(self->wanted_.settings.kubelet_socket),
       [self] { self->look(); }));
   return plugin;
 }
 
-DevicePlugin::DevicePlugin(Loop& loop, const Host& host, Wanted wanted)
+DevicePlugin::DevicePlugin(loop::Loop& loop, const host::Host& host,
+                           Wanted wanted)
     : loop_(loop),
       host_(host),
       wanted_(std::move(wanted)),
@@ -74,9 +74,10 @@ DevicePlugin::DevicePlugin(Loop& loop, const Host& host, Wanted wanted)
 DevicePlugin::~DevicePlugin() = default;
 
 void DevicePlugin::recall() {
-  auto text = kept_text(wanted_.state_dir + kState);
+  auto text = record::kept_text(wanted_.state_dir + kState);
   if (text && text->empty()) return;
-  auto saved = text ? saved_state_from(*text) : std::unexpected(text.error());
+  auto saved =
+      text ? plugin::saved_state_from(*text) : std::unexpected(text.error());
   if (!saved) return log_.event("state-unreadable", {}, saved.error().text);
   saved_text_ = std::move(*text);
   inventory_ = std::move(saved->inventory);
@@ -116,7 +117,8 @@ void DevicePlugin::hear(SnapshotReader::News news) {
   has_heard_ = true;
   if (!news.is_as_before) places_ = std::move(news.places);
   if (news.snapshot) {
-    auto [inventory, changes] = update(inventory_, *news.snapshot, places_);
+    auto [inventory, changes] =
+        plugin::update(inventory_, *news.snapshot, places_);
     inventory_ = std::move(inventory);
     for (const std::string& change : changes) {
       log_.event("inventory", {}, change);
@@ -133,32 +135,34 @@ void DevicePlugin::hear(SnapshotReader::News news) {
 }
 
 void DevicePlugin::judge() {
-  health_ = fold(std::move(health_), {.inventory = inventory_,
-                                      .snapshot = snapshot_.get(),
-                                      .now = BootClock::now(),
-                                      .wall_now = wall_now(),
-                                      .settings = wanted_.settings});
+  health_ = plugin::fold(std::move(health_), {.inventory = inventory_,
+                                              .snapshot = snapshot_.get(),
+                                              .now = BootClock::now(),
+                                              .wall_now = wall_now(),
+                                              .settings = wanted_.settings});
   offer();
   save();
 }
 
 // Those without a name are no part of the inventory: health knows nothing of
 // them, so that they are never healthy, and they are not saved.
-Inventory DevicePlugin::listed() const {
-  Inventory out = inventory_;
-  for (KnownGpu& gpu : unnamed_gpus(inventory_, snapshot_.get(), places_,
-                                    wanted_.settings.mig_strategy)) {
+plugin::Inventory DevicePlugin::listed() const {
+  plugin::Inventory out = inventory_;
+  for (plugin::KnownGpu& gpu :
+       plugin::unnamed_gpus(inventory_, snapshot_.get(), places_,
+                            wanted_.settings.mig_strategy)) {
     out.gpus.push_back(std::move(gpu));
   }
   return out;
 }
 
 void DevicePlugin::offer() {
-  const Inventory inventory = listed();
-  Resources resources = resources_of(inventory, wanted_.settings);
+  const plugin::Inventory inventory = listed();
+  plugin::Resources resources =
+      plugin::resources_of(inventory, wanted_.settings);
   if (cdi_) cdi_->update(inventory_);
   let_go_of_others(resources.list);
-  for (Resource& resource : resources.list) {
+  for (plugin::Resource& resource : resources.list) {
     if (cdi_ && resource.problem.empty()) {
       resource.problem = cdi_->problem_of(resource);
     }
@@ -181,10 +185,12 @@ void DevicePlugin::offer() {
   for (const std::string& note : notes_) log_.event("not-offered", {}, note);
 }
 
-void DevicePlugin::let_go_of_others(const std::vector<Resource>& wanted) {
+void DevicePlugin::let_go_of_others(
+    const std::vector<plugin::Resource>& wanted) {
   for (auto at = offers_.begin(); at != offers_.end();) {
     const bool is_wanted =
-        std::ranges::find(wanted, at->first, &Resource::name) != wanted.end();
+        std::ranges::find(wanted, at->first, &plugin::Resource::name) !=
+        wanted.end();
     if (is_wanted) {
       ++at;
       continue;
@@ -203,4 +209,4 @@ void DevicePlugin::save() {
   files_.replace(wanted_.state_dir + kState, std::move(text));
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

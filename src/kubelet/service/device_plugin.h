@@ -21,43 +21,43 @@
 #include "kubelet/service/offer.h"
 #include "kubelet/service/snapshot_reader.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 
 class DevicePlugin {
  public:
   struct Wanted {
     std::string state_dir;
-    Settings settings;
+    plugin::Settings settings;
   };
   // `host` must live as long as the process, `loop` as long as the plugin.
-  static Result<std::unique_ptr<DevicePlugin>> start(Loop& loop,
-                                                     const Host& host,
+  static Result<std::unique_ptr<DevicePlugin>> start(loop::Loop& loop,
+                                                     const host::Host& host,
                                                      Wanted wanted);
   ~DevicePlugin();
   DevicePlugin(const DevicePlugin&) = delete;
   DevicePlugin& operator=(const DevicePlugin&) = delete;
 
  private:
-  DevicePlugin(Loop& loop, const Host& host, Wanted wanted);
+  DevicePlugin(loop::Loop& loop, const host::Host& host, Wanted wanted);
   void recall();
   void look();
   void hear(SnapshotReader::News news);
   void judge();
-  Inventory listed() const;
+  plugin::Inventory listed() const;
   void offer();
-  void let_go_of_others(const std::vector<Resource>& wanted);
+  void let_go_of_others(const std::vector<plugin::Resource>& wanted);
   void save();
   void tell();
 
-  Loop& loop_;
-  const Host& host_;
+  loop::Loop& loop_;
+  const host::Host& host_;
   Wanted wanted_;
-  CallLog log_{"device-plugin"};
-  FileKeeper files_;
-  Inventory inventory_;
-  HealthState health_;
+  record::CallLog log_{"device-plugin"};
+  record::FileKeeper files_;
+  plugin::Inventory inventory_;
+  plugin::HealthState health_;
   std::unique_ptr<Snapshot> snapshot_;
-  BusPlaces places_;
+  plugin::BusPlaces places_;
   std::string why_none_;
   std::vector<std::string> notes_;
   std::string saved_text_;
@@ -70,8 +70,8 @@ class DevicePlugin {
   std::vector<std::unique_ptr<Offer>> leaving_;
   std::unique_ptr<CdiSpec> cdi_;  // where it is wanted
   std::unique_ptr<SnapshotReader> reader_;
-  std::unique_ptr<SocketWatch> kubelet_watch_;
-  std::unique_ptr<SocketWatch> snapshot_watch_;
+  std::unique_ptr<registration::SocketWatch> kubelet_watch_;
+  std::unique_ptr<registration::SocketWatch> snapshot_watch_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -9,7 +9,7 @@
 #include "kubelet/service/allocation_view.h"
 #include "kubelet/wire/messages.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 namespace {
 
 using Steady = std::chrono::steady_clock;
@@ -30,17 +30,17 @@ std::string random_uuid() {
   return out;
 }
 
-RpcStatus status_of(const Error& error) {
+rpc::RpcStatus status_of(const Error& error) {
   switch (error.kind) {
     case Error::Kind::malformed:
-      return {.code = RpcStatus::invalid_argument, .text = error.text};
+      return {.code = rpc::RpcStatus::invalid_argument, .text = error.text};
     case Error::Kind::unsupported:
-      return {.code = RpcStatus::unimplemented, .text = error.text};
+      return {.code = rpc::RpcStatus::unimplemented, .text = error.text};
     case Error::Kind::gone:
     case Error::Kind::not_found:
-      return {.code = RpcStatus::failed_precondition, .text = error.text};
+      return {.code = rpc::RpcStatus::failed_precondition, .text = error.text};
     default:
-      return {.code = RpcStatus::internal, .text = error.text};
+      return {.code = rpc::RpcStatus::internal, .text = error.text};
   }
 }
 
@@ -66,12 +66,14 @@ Offer::Offer(Context context, const std::string& resource)
                       called(call, method, request);
                     },
                 .left = [](CallId) {}}) {
-  const Registration registration{.resource = resource,
-                                  .options = {.preferred_allocation = true}};
-  kubelet_.offer(encode(registration), encode(registration.options));
+  const wire::Registration registration{
+      .resource = resource, .options = {.preferred_allocation = true}};
+  kubelet_.offer(wire::encode(registration),
+                 wire::encode(registration.options));
 }
 
-void Offer::update(const Resource& resource, const Inventory& inventory) {
+void Offer::update(const plugin::Resource& resource,
+                   const plugin::Inventory& inventory) {
   if (resource != resource_ || inventory != inventory_) {
     resource_ = resource;
     inventory_ = inventory;
@@ -81,9 +83,10 @@ void Offer::update(const Resource& resource, const Inventory& inventory) {
 }
 
 void Offer::tell_health() {
-  kubelet_.publish(encode(to_devices(resource_, context_.health)));
+  kubelet_.publish(
+      wire::encode(plugin::to_devices(resource_, context_.health)));
   std::vector<std::string> reasons =
-      kubelet::reasons(resource_, context_.health);
+      plugin::reasons(resource_, context_.health);
   if (reasons == reasons_) return;
   reasons_ = std::move(reasons);
   context_.log.event(reasons_.empty() ? "devices-healthy" : "devices-unhealthy",
@@ -99,16 +102,17 @@ void Offer::called(CallId call, std::string_view method,
                    const std::string& request) {
   const auto began = Steady::now();
   auto answered = answer(method, request);
-  CallLog::Call line{.resource = resource_.name, .method = method};
-  if (const std::string ids = ids_asked_for(method, request); !ids.empty()) {
+  record::CallLog::Call line{.resource = resource_.name, .method = method};
+  if (const std::string ids = wire::ids_asked_for(method, request);
+      !ids.empty()) {
     line.more.set("devices", ids);
   }
   if (answered) {
     kubelet_.answer(call, std::move(answered->bytes));
     line.text = std::move(answered->shortfall);
-    if (!line.text.empty()) line.outcome = CallLog::Outcome::degraded;
+    if (!line.text.empty()) line.outcome = record::CallLog::Outcome::degraded;
   } else {
-    line.outcome = CallLog::Outcome::failed;
+    line.outcome = record::CallLog::Outcome::failed;
     line.text = answered.error().text;
     kubelet_.refuse(call, status_of(answered.error()));
   }
@@ -119,36 +123,37 @@ void Offer::called(CallId call, std::string_view method,
 
 Result<Offer::Answer> Offer::answer(std::string_view method,
                                     const std::string& request) {
-  if (method == method::kPreferred) return prefer(request);
-  if (method == method::kAllocate) return allocate_for(request);
-  if (method == method::kPreStart) return Answer{};
+  if (method == wire::method::kPreferred) return prefer(request);
+  if (method == wire::method::kAllocate) return allocate_for(request);
+  if (method == wire::method::kPreStart) return Answer{};
   return fail(Error::Kind::unsupported, "no such call");
 }
 
 Result<Offer::Answer> Offer::prefer(const std::string& request) {
-  std::vector<DeviceIds> out;
+  std::vector<wire::DeviceIds> out;
   bool is_best = true;
-  for (const PreferredWish& wish : TRY(decode_preferred_wishes(request))) {
-    Preferred one = view_.preferred(wish);
+  for (const wire::PreferredWish& wish :
+       TRY(wire::decode_preferred_wishes(request))) {
+    allocation::Preferred one = view_.preferred(wish);
     is_best = is_best && one.exact;
     out.push_back(std::move(one.ids));
   }
-  return Answer{encode_preferred(out),
+  return Answer{wire::encode_preferred(out),
                 is_best ? "" : "so many GPUs that not every set was looked at"};
 }
 
 Result<Offer::Answer> Offer::allocate_for(const std::string& request) {
-  const auto wishes = TRY(decode_allocate_wishes(request));
-  const Root& root = context_.host.evidence;
-  const AllocateInput input{.resource = resource_,
-                            .health = context_.health,
-                            .settings = context_.settings,
-                            .exists =
-                                [&root](std::string_view path) {
-                                  return root.lstat(path).has_value();
-                                },
-                            .make_uuid = random_uuid};
-  return Answer{encode(TRY(allocate(input, wishes))), {}};
+  const auto wishes = TRY(wire::decode_allocate_wishes(request));
+  const host::Root& root = context_.host.evidence;
+  const plugin::AllocateInput input{.resource = resource_,
+                                    .health = context_.health,
+                                    .settings = context_.settings,
+                                    .exists =
+                                        [&root](std::string_view path) {
+                                          return root.lstat(path).has_value();
+                                        },
+                                    .make_uuid = random_uuid};
+  return Answer{wire::encode(TRY(plugin::allocate(input, wishes))), {}};
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -17,17 +17,17 @@
 #include "kubelet/plugin/settings.h"
 #include "kubelet/registration/registrant.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 
 class Offer {
  public:
   // All must outlive it; `health` is looked at when a call comes.
   struct Context {
-    Loop& loop;
-    CallLog& log;
-    const Host& host;
-    const Settings& settings;
-    const HealthState& health;
+    loop::Loop& loop;
+    record::CallLog& log;
+    const host::Host& host;
+    const plugin::Settings& settings;
+    const plugin::HealthState& health;
   };
 
   Offer(Context context, const std::string& resource);
@@ -35,7 +35,8 @@ class Offer {
   Offer& operator=(const Offer&) = delete;
 
   // What it is now, of which GPUs. Tells the kubelet where something changed.
-  void update(const Resource& resource, const Inventory& inventory);
+  void update(const plugin::Resource& resource,
+              const plugin::Inventory& inventory);
   // The resource is no more: the kubelet is told of no devices.
   void withdraw();
   Boot withdrawn_at() const { return withdrawn_at_; }
@@ -45,7 +46,7 @@ class Offer {
   Json status() const { return kubelet_.status(); }
 
  private:
-  using CallId = Registrant::CallId;
+  using CallId = registration::Registrant::CallId;
   void tell_health();
   void called(CallId call, std::string_view method, const std::string& request);
   struct Answer {
@@ -57,12 +58,12 @@ class Offer {
   Result<Answer> allocate_for(const std::string& request);
 
   Context context_;
-  Resource resource_;
-  Inventory inventory_;
-  AllocationView view_;  // of the two
+  plugin::Resource resource_;
+  plugin::Inventory inventory_;
+  allocation::AllocationView view_;  // of the two
   std::vector<std::string> reasons_;
   Boot withdrawn_at_{};
-  Registrant kubelet_;
+  registration::Registrant kubelet_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -10,7 +10,7 @@
 #include "model/fields.h"
 #include "snapshot/wire.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 namespace {
 
 // Whether it is too old is for health to say, which knows the tolerance.
@@ -36,17 +36,17 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
 
 // Left behind where the thread is stuck: see SideThread.
 struct SnapshotReader::State {
-  explicit State(const Host& of) : host(of) {}
+  explicit State(const host::Host& of) : host(of) {}
 
   News read() {
     News news;
-    const auto found = identity_of(snapshot_path(host));
+    const auto found = identity_of(snapshot::snapshot_path(host));
     if (found && found == seen) {
       news.is_as_before = true;
       return news;
     }
     news.places = bus_places();
-    auto snapshot = read_snapshot(host, kAnyAge);
+    auto snapshot = snapshot::read_snapshot(host, kAnyAge);
     if (!snapshot) {
       seen.reset();
       news.why_none = snapshot.error().text;
@@ -58,11 +58,11 @@ struct SnapshotReader::State {
   }
   // Where sysfs cannot be read nothing is known of places: every set of GPUs is
   // then as good as another.
-  BusPlaces bus_places() const {
-    BusPlaces out;
-    const auto places = pci_places(host.evidence);
+  plugin::BusPlaces bus_places() const {
+    plugin::BusPlaces out;
+    const auto places = evidence::pci_places(host.evidence);
     if (!places) return out;
-    for (const PciPlace& place : *places) {
+    for (const evidence::PciPlace& place : *places) {
       out[place.address] = {.numa_node = place.numa_node.value_or(-1),
                             .path = place.path,
                             .is_bound = place.driver == "nvidia"};
@@ -70,19 +70,20 @@ struct SnapshotReader::State {
     return out;
   }
 
-  const Host& host;
+  const host::Host& host;
   std::function<void(News)> receive;
   std::optional<FileIdentity> seen;  // the thread's
   bool is_reading = false;           // the loop's
-  std::unique_ptr<Inbox> inbox;
+  std::unique_ptr<loop::Inbox> inbox;
   SideThread thread{1};
 };
 
 Result<std::unique_ptr<SnapshotReader>> SnapshotReader::start(
-    Loop& loop, const Host& host, std::function<void(News)> receive) {
+    loop::Loop& loop, const host::Host& host,
+    std::function<void(News)> receive) {
   auto state = std::make_unique<State>(host);
   state->receive = std::move(receive);
-  state->inbox = TRY(Inbox::open(loop));
+  state->inbox = TRY(loop::Inbox::open(loop));
   return std::unique_ptr<SnapshotReader>(new SnapshotReader(std::move(state)));
 }
 
@@ -104,4 +105,4 @@ void SnapshotReader::look() {
   });
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

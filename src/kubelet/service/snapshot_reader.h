@@ -13,7 +13,7 @@
 #include "loop/loop.h"
 #include "model/snapshot.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::service {
 
 class SnapshotReader {
  public:
@@ -22,12 +22,13 @@ class SnapshotReader {
     std::unique_ptr<Snapshot> snapshot;
     bool is_as_before = false;
     std::string why_none;
-    BusPlaces places;  // empty where it is as before
+    plugin::BusPlaces places;  // empty where it is as before
   };
 
   // `host` must live as long as the process, `loop` as long as the reader.
   static Result<std::unique_ptr<SnapshotReader>> start(
-      Loop& loop, const Host& host, std::function<void(News)> receive);
+      loop::Loop& loop, const host::Host& host,
+      std::function<void(News)> receive);
   ~SnapshotReader();
   SnapshotReader(const SnapshotReader&) = delete;
   SnapshotReader& operator=(const SnapshotReader&) = delete;
@@ -41,4 +42,4 @@ class SnapshotReader {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::service

@@ -7,7 +7,7 @@
 
 #include "device_plugin.pb.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::wire {
 namespace {
 
 using Strings = google::protobuf::RepeatedPtrField<std::string>;
@@ -255,4 +255,4 @@ Result<std::string> all_unhealthy(std::string_view devices) {
   return serialize(message);
 }
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::wire

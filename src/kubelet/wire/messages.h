@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::wire {
 
 inline constexpr std::string_view kVersion = "v1beta1";
 
@@ -116,4 +116,4 @@ Result<std::string> with_endpoint(std::string_view registration,
                                   std::string_view endpoint);
 Result<std::string> all_unhealthy(std::string_view devices);
 
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::wire

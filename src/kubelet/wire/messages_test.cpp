@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gpuward::kubelet {
+namespace gpuward::kubelet::wire {
 namespace {
 
 // A field that no version of the API has: number 99, a string.
@@ -74,4 +74,4 @@ TEST(Messages, ChangesKeepWhatIsNotKnown) {
 }
 
 }  // namespace
-}  // namespace gpuward::kubelet
+}  // namespace gpuward::kubelet::wire
