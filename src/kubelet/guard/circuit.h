@@ -44,8 +44,11 @@ class Circuit {
   bool may_ask(Boot now) const {
     return is_open() && stuck_ < kMostStuck && now >= next_;
   }
-  // It was asked.
-  void asked(Boot now) { wait(now); }
+  // The plugin was asked, for this circuit or for another one: only what waits
+  // for an answer waits longer next time.
+  void asked(Boot now) {
+    if (is_open()) wait(now);
+  }
 
  private:
   void wait(Boot now) {

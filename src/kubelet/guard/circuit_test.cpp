@@ -54,5 +54,14 @@ TEST(Circuit, NoMoreThanTwoCallsAreLeftStuck) {
   EXPECT_TRUE(circuit.may_ask(kNow + 1h));
 }
 
+// The plugin is asked for the other circuit: this one is well, and its first
+// pauses are not to be used up.
+TEST(Circuit, AClosedOneDoesNotAgeWhileAnotherIsOpen) {
+  Circuit circuit(1);
+  for (int i = 0; i < 5; ++i) circuit.asked(kNow);
+  circuit.late(kNow);
+  EXPECT_TRUE(circuit.may_ask(kNow + 5s));
+}
+
 }  // namespace
 }  // namespace gpuward::kubelet::guard
