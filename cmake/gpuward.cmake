@@ -51,7 +51,9 @@ function(gpuward_test name)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  # What the event loop notices about its users ends the test (loop/loop.h).
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT GPUWARD_STRICT_LOOP=1)
 endfunction()
 
 # gpuward_test_alone(NAME…): time is part of what these show, so that nothing

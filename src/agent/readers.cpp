@@ -131,7 +131,7 @@ void Readers::accept_one() {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
   }
   clients_.push_back(
-      {std::move(fd), {}, false, Millis(0), BootClock::now() + kClientTime});
+      {std::move(fd), {}, false, Millis(0), loop_.now() + kClientTime});
   Client& client = clients_.back();
   if (!loop_.on_readable(client.fd.get(),
                          [this, &client] { read_from(client); })) {
@@ -150,17 +150,23 @@ void Readers::read_from(Client& client) {
     loop_.remove(client.fd.get());
     return;
   }
+  // One request for each connection: whoever goes on talking has lost it.
+  if (client.waits_for_round) return drop(client);
   client.request.append(buffer, static_cast<size_t>(got));
   if (client.request.find('\n') == std::string::npos) {
     if (client.request.size() > kMostRequest) drop(client);
     return;
+  }
+  if (client.request.find('\n') + 1 != client.request.size()) {
+    return refuse(client, {Error::Kind::malformed, 0,
+                           "one request for each connection, in one line"});
   }
   const auto ask = snapshot::decode_ask(client.request);
   if (!ask) return refuse(client, ask.error());
   if (!ask->fresh) return reply(client, current_(Millis::max()));
   client.waits_for_round = true;
   client.patience = ask->patience;
-  client.until = BootClock::now() + ask->patience;
+  client.until = loop_.now() + ask->patience;
   want_round_();
 }
 

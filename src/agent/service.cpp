@@ -45,10 +45,14 @@ Result<std::unique_ptr<Service>> Service::start(const host::Host& host,
   service->readers_ = TRY(Readers::listen(
       host, loop, [self](Millis patience) { return self->current(patience); },
       [self] {
-        self->next_round_ = BootClock::now();
+        self->next_round_ = self->loop_.now();
         self->set_timer(self->next_round_);
       }));
-  service->set_timer(BootClock::now());
+  service->set_timer(loop.now());
+  loop.on_long_turn([](const loop::Turn& turn) {
+    std::fprintf(stderr, "gpuward agent: %s held up the loop for %s\n",
+                 turn.what.c_str(), to_words(turn.took).c_str());
+  });
   return service;
 }
 
@@ -62,7 +66,7 @@ Service::Service(const host::Host& host, loop::Loop& loop,
 
 Service::~Service() {
   loop_.cancel(kTimer);
-  for (const int fd : watched_) loop_.remove(fd);
+  loop_.on_long_turn(nullptr);
   let_go(probe::Insist::no);
 }
 
@@ -81,6 +85,7 @@ void Service::set_timer(Boot when) {
 }
 
 void Service::let_go(probe::Insist insist) {
+  stop_watching();
   if (surveyor_) surveyor_->dispose(insist);
   surveyor_.reset();
   if (session_) probe::let_go(host_, *session_, insist);
@@ -88,13 +93,9 @@ void Service::let_go(probe::Insist insist) {
 }
 
 void Service::tick() {
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
   if (const auto released = probe::released_until(host_, wall_now())) {
-    let_go(probe::Insist::yes);
-    watch_sockets();
-    publish(examine::unprobed_snapshot(host_, in_words(*released), wall_now()));
-    readers_->answer_all(last_);
-    next_round_ = now;
+    stay_away(in_words(*released), now);
   } else if (surveyor_) {
     step(*surveyor_);
   } else if (now >= next_round_) {
@@ -102,23 +103,39 @@ void Service::tick() {
   } else if (now >= next_write_) {
     publish_again();
   }
-  readers_->answer_late(BootClock::now());
+  readers_->answer_late(loop_.now());
   if (surveyor_) {
-    set_timer(surveyor_->wake(BootClock::now()));
+    set_timer(surveyor_->wake(loop_.now()));
   } else {
-    set_timer(std::min(std::max(next_round_, now), BootClock::now() + kTick));
+    set_timer(std::min(std::max(next_round_, now), loop_.now() + kTick));
   }
 }
 
+// While somebody else has the driver. Whether that is over is looked at with
+// each tick; the file is written when it begins, and as often as it otherwise
+// is between two rounds.
+void Service::stay_away(const std::string& why, Boot now) {
+  let_go(probe::Insist::yes);
+  if (why != away_ || now >= next_write_) {
+    publish(examine::unprobed_snapshot(host_, why, wall_now()));
+  }
+  away_ = why;
+  readers_->answer_all(last_);
+  next_round_ = now + kTick;
+}
+
 void Service::begin_round() {
+  away_.clear();
   step(surveyor_.emplace(host_,
                          probe::SurveyOptions{.patience = kRoundPatience,
                                               .factor = options_.factor},
-                         std::exchange(session_, std::nullopt)));
+                         loop_.now(), std::exchange(session_, std::nullopt)));
 }
 
 void Service::step(probe::Surveyor& surveyor) {
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
+  // A step may close what it read from, and open another under its number.
+  stop_watching();
   if (surveyor.step(now)) return finish_round(surveyor, now);
   watch_sockets();
   // A round that takes long must not make the file look like a dead agent's.
@@ -131,7 +148,6 @@ void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
   session_ = surveyor.keep();
   surveyor.dispose();
   surveyor_.reset();  // `surveyor` is no more
-  watch_sockets();
   // One round that comes back after a hang may be luck: the next one is soon,
   // whether or not it wakes a GPU.
   const bool recovering = !hung && failures_ > 0;
@@ -155,7 +171,7 @@ void Service::finish_round(probe::Surveyor& surveyor, Boot now) {
 // of the last one, with its age.
 Snapshot Service::current(Millis patience) const {
   if (!surveyor_) return last_;
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
   Snapshot fresh = examine::to_snapshot(
       host_, surveyor_->result_for(patience, now), wall_now());
   snapshot::keep_old_readings(fresh, last_);
@@ -177,7 +193,7 @@ void Service::publish(Snapshot snapshot) {
   last_ = std::move(snapshot);
   xids_.look();
   xids_.add_to(last_);
-  next_write_ = BootClock::now() + std::min(options_.interval, kTick * 5);
+  next_write_ = loop_.now() + std::min(options_.interval, kTick * 5);
   auto written = snapshot::write_snapshot(host_, last_);
   // Somebody may have cleaned up /run under us.
   if (!written && host::make_run_dir(host_))
@@ -188,14 +204,16 @@ void Service::publish(Snapshot snapshot) {
 }
 
 void Service::watch_sockets() {
-  const std::vector<int> wanted =
-      surveyor_ ? surveyor_->fds() : std::vector<int>();
-  if (wanted == watched_) return;
-  for (const int fd : watched_) loop_.remove(fd);
-  watched_ = wanted;
-  for (const int fd : watched_) {
+  for (const int fd : surveyor_->fds()) {
     if (!loop_.on_readable(fd, [this] { tick(); })) return;
+    watched_.push_back(fd);
   }
+}
+
+// Before anything closes them.
+void Service::stop_watching() {
+  for (const int fd : watched_) loop_.remove(fd);
+  watched_.clear();
 }
 
 }  // namespace gpuward::agent

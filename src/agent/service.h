@@ -7,6 +7,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "agent/kernel_xids.h"
 #include "agent/readers.h"
@@ -45,8 +47,10 @@ class Service {
   void let_go(probe::Insist insist);
   void publish(Snapshot snapshot);
   void publish_again();
+  void stay_away(const std::string& why, Boot now);
   Snapshot current(Millis patience = Millis::max()) const;
   void watch_sockets();
+  void stop_watching();
   void set_timer(Boot when);
 
   const host::Host& host_;
@@ -61,6 +65,7 @@ class Service {
   Boot next_round_{};
   Boot next_write_{};
   int failures_ = 0;
+  std::string away_;  // why the driver is left alone, as published
 };
 
 }  // namespace gpuward::agent

@@ -97,7 +97,7 @@ struct Healer::Inside {
 
   void set_timer(int timer, Millis in, void (Inside::*handler)()) {
     // A timer that cannot be set is a loop that is out of order; it then ends.
-    const auto set = loop.at(timer, BootClock::now() + in,
+    const auto set = loop.at(timer, loop.now() + in,
                              [this, handler] { (this->*handler)(); });
     if (!set) loop.end();
   }
@@ -184,9 +184,9 @@ struct Healer::Inside {
   }
 
   bool is_there_still(Container& container) {
-    const Boot began = BootClock::now();
+    const Boot began = loop.now();
     const auto looked = containers::look_again(host, container);
-    if (BootClock::now() - began > kSlowLook) {
+    if (loop.now() - began > kSlowLook) {
       slow.insert(container.id);
     } else {
       slow.erase(container.id);
@@ -256,7 +256,7 @@ struct Healer::Inside {
     const auto mine = heals.find(container.id);
     if (mine == heals.end()) return false;
     std::deque<Boot>& times = mine->second;
-    const Boot now = BootClock::now();
+    const Boot now = loop.now();
     while (!times.empty() && now - times.front() > settings.window) {
       times.pop_front();
     }
@@ -363,7 +363,7 @@ struct Healer::Inside {
     }
     const bool first = heals.try_emplace(before.id).second;
     if (first && !is_lost(before)) return;
-    heals[before.id].push_back(BootClock::now());
+    heals[before.id].push_back(loop.now());
   }
 
   void ended(const Outcome& outcome, const std::vector<Container>& sick) {

@@ -33,7 +33,7 @@ void SystemdWatch::add(const std::string& unit) {
 void SystemdWatch::set_timer(int timer, Millis in,
                              void (SystemdWatch::*handler)()) {
   // A timer that cannot be set is a loop that is out of order; it then ends.
-  const auto set = loop_.at(timer, BootClock::now() + in,
+  const auto set = loop_.at(timer, loop_.now() + in,
                             [this, handler] { (this->*handler)(); });
   if (!set) loop_.end();
 }

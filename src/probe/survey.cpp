@@ -78,9 +78,9 @@ struct Surveyor::Seat {
   }
 };
 
-Surveyor::Surveyor(const host::Host& host, SurveyOptions options,
+Surveyor::Surveyor(const host::Host& host, SurveyOptions options, Boot now,
                    std::optional<Session> session)
-    : host_(host), options_(std::move(options)), started_(BootClock::now()) {
+    : host_(host), options_(std::move(options)), started_(now) {
   seats_[0] = std::make_unique<Seat>(1, 0);
   seats_[0]->session = std::move(session);
 }
@@ -423,8 +423,8 @@ void let_go(const host::Host& host, Session& session, Insist insist,
 
 Survey run_survey(const host::Host& host, const SurveyOptions& options,
                   const OnWait& on_wait) {
-  Surveyor surveyor(host, options);
   const Boot started = BootClock::now();
+  Surveyor surveyor(host, options, started);
   Boot now = started;
   while (!surveyor.step(now)) {
     std::vector<pollfd> watched;

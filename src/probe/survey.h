@@ -58,7 +58,8 @@ void let_go(const host::Host& host, Session& session, Insist insist,
 class Surveyor {
  public:
   // `host` must outlive it. `session`: a healthy prober of an earlier survey.
-  Surveyor(const host::Host& host, SurveyOptions options,
+  // `now`: when its patience begins.
+  Surveyor(const host::Host& host, SurveyOptions options, Boot now,
            std::optional<Session> session = std::nullopt);
   ~Surveyor();
   Surveyor(Surveyor&&) noexcept;

@@ -143,7 +143,7 @@ void Guard::recall() {
 void Guard::look() {
   for (const auto& [resource, ward] : wards_) ward->look();
   copy_checkpoint();
-  if (BootClock::now() - saved_at_ > kSaveAgain) changed();
+  if (loop_.now() - saved_at_ > kSaveAgain) changed();
 }
 
 // Some plugins and tools read the kubelet's checkpoint beside its socket. A
@@ -221,8 +221,7 @@ Ward& Guard::ward_of(const std::string& resource) {
 void Guard::changed() {
   if (std::exchange(save_is_due_, true)) return;
   // Fails only when memory ran out; the next change tries again.
-  if (!loop_.at(save_timer_, BootClock::now() + kSavePause,
-                [this] { save(); })) {
+  if (!loop_.at(save_timer_, loop_.now() + kSavePause, [this] { save(); })) {
     save_is_due_ = false;
   }
 }
@@ -235,7 +234,7 @@ void Guard::save() {
     if (auto one = ward->saved()) saved.push_back(std::move(*one));
     resources.set(resource, ward->status());
   }
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
   if (std::string text = to_text(saved);
       text != saved_text_ || now - saved_at_ > kSaveAgain) {
     saved_text_ = text;

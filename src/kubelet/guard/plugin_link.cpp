@@ -32,7 +32,7 @@ PluginLink::PluginLink(loop::Loop& loop, std::unique_ptr<rpc::RpcClient> client,
       client_(std::move(client)),
       deadlines_(deadlines),
       events_(std::move(events)),
-      opened_at_(BootClock::now()),
+      opened_at_(loop_.now()),
       retry_timer_(loop.new_timer()),
       liveness_timer_(loop.new_timer()),
       late_timer_(loop.new_timer()) {}
@@ -70,7 +70,7 @@ void PluginLink::connect() {
 // A plugin may register a moment before it listens; a kubelet waits as well.
 bool PluginLink::may_come_yet(const rpc::RpcStatus& status) {
   return status.code == rpc::RpcStatus::unavailable &&
-         BootClock::now() - opened_at_ < deadlines_.options;
+         loop_.now() - opened_at_ < deadlines_.options;
 }
 
 void PluginLink::watch() {
@@ -96,11 +96,11 @@ void PluginLink::watch_again() {
   const Millis pause = std::min(
       kFirstPause * (1 << std::min(tries_++, kMostDoublings)), kLongestPause);
   // Fails only when memory ran out; a plugin that starts anew registers anew.
-  (void)loop_.at(retry_timer_, BootClock::now() + pause, [this] { connect(); });
+  (void)loop_.at(retry_timer_, loop_.now() + pause, [this] { connect(); });
 }
 
 void PluginLink::ask_whether_alive() {
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
   (void)loop_.at(late_timer_, now + deadlines_.liveness_interval,
                  [this] { set_silent(true); });
   client_->call(wire::method::kOptions, "", kCanary,
@@ -108,10 +108,9 @@ void PluginLink::ask_whether_alive() {
                   loop_.cancel(late_timer_);
                   // No connection: the stream's end says so as well.
                   if (answer.status.code == rpc::RpcStatus::unavailable) return;
-                  (void)loop_.at(
-                      liveness_timer_,
-                      BootClock::now() + deadlines_.liveness_interval,
-                      [this] { ask_whether_alive(); });
+                  (void)loop_.at(liveness_timer_,
+                                 loop_.now() + deadlines_.liveness_interval,
+                                 [this] { ask_whether_alive(); });
                   if (answer.status.code != rpc::RpcStatus::deadline_exceeded) {
                     set_silent(false);
                   }

@@ -20,7 +20,7 @@ Ward::Ward(Context context, std::string resource)
                  called(call, method, request);
                },
            .left = [this](CallId call) { left(call); }}),
-      gone_since_(BootClock::now()),
+      gone_since_(context_.loop.now()),
       allocate_(context_.settings.allocate_failures) {}
 
 Ward::~Ward() {
@@ -99,7 +99,7 @@ void Ward::connected(int number, std::string options) {
     link_ = std::move(candidate.link);
     link_number_ = number;
     has_list_ = false;
-    gone_since_ = BootClock::now();
+    gone_since_ = context_.loop.now();
     endpoint_ = std::move(candidate.endpoint);
     registration_ = std::move(candidate.registration);
     preferred_ = Circuit(1);
@@ -138,7 +138,7 @@ void Ward::listed(int number, std::string devices) {
 void Ward::ended(int number, const rpc::RpcStatus& status) {
   if (number != link_number_) return;
   has_list_ = false;
-  gone_since_ = BootClock::now();
+  gone_since_ = context_.loop.now();
   context_.log.event(
       "plugin-gone", resource_,
       status.text.empty() ? "its list of devices ended" : status.text);
@@ -179,7 +179,7 @@ void Ward::publish() {
 
 void Ward::look() {
   if (!has_list_ && !is_expired_ && !registration_.empty() &&
-      BootClock::now() - gone_since_ > context_.settings.plugin_grace) {
+      context_.loop.now() - gone_since_ > context_.settings.plugin_grace) {
     is_expired_ = true;
     context_.log.event("plugin-given-up", resource_,
                        "no plugin for " +

@@ -78,7 +78,7 @@ void Ward::forward(CallId call, std::string_view method,
           .began = Steady::now(),
           .timer = context_.loop.new_timer()};
   // Fails only when memory ran out; the canary's own deadline is left then.
-  (void)context_.loop.at(open.timer, BootClock::now() + deadline_of(method),
+  (void)context_.loop.at(open.timer, context_.loop.now() + deadline_of(method),
                          [this, key] { late(key); });
   link_->call(method, request, kCanary,
               [this, key](const rpc::RpcClient::Answer& answer) {
@@ -88,7 +88,7 @@ void Ward::forward(CallId call, std::string_view method,
 
 // By calls that change nothing: what the kubelet asked last, or would ask.
 void Ward::ask_again() {
-  const Boot now = BootClock::now();
+  const Boot now = context_.loop.now();
   const auto options = wire::decode_options(options_);
   if (!is_reachable() || !options || !options->preferred_allocation) return;
   // While an Allocate is left waiting, its own answer is the only proof.
@@ -111,7 +111,7 @@ void Ward::late(uint64_t key) {
   OpenCall& call = open_.at(key);
   call.is_late = true;
   if (Circuit* circuit = circuit_of(call.method)) {
-    circuit->late(BootClock::now());
+    circuit->late(context_.loop.now());
   }
   answer_in_place(call, {.code = rpc::RpcStatus::deadline_exceeded,
                          .text = fmt::format(

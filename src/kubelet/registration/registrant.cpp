@@ -55,7 +55,7 @@ void Registrant::offer(std::string registration, std::string options) {
   registration_ = std::move(registration);
   options_ = std::move(options);
   tries_ = 0;
-  next_try_ = BootClock::now();
+  next_try_ = loop_.now();
   forget_registration();
   // Old kubelets lose the new one when the old one's stream ends after it.
   close_server();
@@ -130,11 +130,11 @@ void Registrant::left(CallId call) {
   if (!streams_.empty()) return;
   log_.event("kubelet-left", settings_.resource,
              "the kubelet ended the list of devices; registering again");
-  if (BootClock::now() - registered_at_ > kLasting) tries_ = 0;
+  if (loop_.now() - registered_at_ > kLasting) tries_ = 0;
   forget_registration();
   lost_ = served_by_;
-  lost_at_ = BootClock::now();
-  next_try_ = BootClock::now() + pause_after(tries_);
+  lost_at_ = loop_.now();
+  next_try_ = loop_.now() + pause_after(tries_);
   try_again();
 }
 
@@ -144,7 +144,7 @@ void Registrant::forget_registration() {
 }
 
 void Registrant::try_again() {
-  const Boot when = std::max(next_try_, BootClock::now());
+  const Boot when = std::max(next_try_, loop_.now());
   // Fails only when memory ran out; look() comes each second all the same.
   (void)loop_.at(timer_, when, [this] { look(); });
 }
@@ -159,14 +159,14 @@ void Registrant::look() {
     forget_registration();
     if (kubelet) close_server();
     tries_ = 0;
-    next_try_ = BootClock::now();
+    next_try_ = loop_.now();
   }
   // A kubelet that is to call us back cannot, where our socket is gone.
   if (kubelet_ && !is_serving()) forget_registration();
   if (!kubelet || kubelet_ || is_known() || must_give_way(*kubelet)) return;
-  if (BootClock::now() < next_try_) return try_again();
+  if (loop_.now() < next_try_) return try_again();
   ++tries_;
-  next_try_ = BootClock::now() + pause_after(tries_);
+  next_try_ = loop_.now() + pause_after(tries_);
   if (is_serving() || serve_anew()) register_now();
   try_again();
 }
@@ -185,7 +185,7 @@ bool Registrant::must_give_way(const SocketIdentity& kubelet) {
   if (is_displaced_) return true;
   if (!is_away_ || lost_ != kubelet) return false;
   if (is_dead_socket(settings_.kubelet_socket)) return true;  // for a new one
-  if (BootClock::now() - lost_at_ < kClear) return true;
+  if (loop_.now() - lost_at_ < kClear) return true;
   is_displaced_ = true;
   close_server();
   log_.event("displaced", settings_.resource,
@@ -201,7 +201,7 @@ bool Registrant::is_serving() const {
 bool Registrant::is_known() const {
   return registered_with_kubelet_ && is_serving() &&
          (!streams_.empty() ||
-          BootClock::now() - registered_at_ < kStreamIsDue);
+          loop_.now() - registered_at_ < kStreamIsDue);
 }
 
 Json Registrant::status() const {
@@ -244,7 +244,7 @@ void Registrant::registered(const rpc::RpcStatus& status) {
     return try_again();
   }
   registered_with_kubelet_ = true;
-  registered_at_ = BootClock::now();
+  registered_at_ = loop_.now();
   log_.event("registered", settings_.resource, path_);
 }
 

@@ -34,7 +34,7 @@ Result<std::unique_ptr<SocketWatch>> SocketWatch::start(
   SocketWatch* self = watch.get();
   TRY_VOID(
       loop.on_readable(self->inotify_.get(), [self] { self->read_events(); }));
-  TRY_VOID(loop.at(self->timer_, BootClock::now(), [self] { self->look(); }));
+  TRY_VOID(loop.at(self->timer_, loop.now(), [self] { self->look(); }));
   return watch;
 }
 
@@ -70,7 +70,7 @@ void SocketWatch::look() {
 
 void SocketWatch::set_timer() {
   // Fails only when memory ran out; the role then ends and is started anew.
-  if (!loop_.at(timer_, BootClock::now() + kLook, [this] { look(); })) {
+  if (!loop_.at(timer_, loop_.now() + kLook, [this] { look(); })) {
     loop_.end();
   }
 }

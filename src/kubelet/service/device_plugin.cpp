@@ -69,7 +69,7 @@ DevicePlugin::DevicePlugin(loop::Loop& loop, const host::Host& host,
       files_([](const std::string& text) {
         fmt::print(stderr, "gpuward device-plugin: {}\n", text);
       }),
-      started_(BootClock::now()) {}
+      started_(loop_.now()) {}
 
 DevicePlugin::~DevicePlugin() = default;
 
@@ -87,11 +87,11 @@ void DevicePlugin::recall() {
 // Something changed in the kubelet's directory, or a second has passed.
 void DevicePlugin::look() {
   const bool is_waiting =
-      !has_heard_ && BootClock::now() - started_ < kFirstNews;
+      !has_heard_ && loop_.now() - started_ < kFirstNews;
   if (!is_waiting) judge();
   for (const auto& [name, offer] : offers_) offer->look();
-  std::erase_if(leaving_, [](const std::unique_ptr<Offer>& offer) {
-    return BootClock::now() - offer->withdrawn_at() > kFarewell;
+  std::erase_if(leaving_, [this](const std::unique_ptr<Offer>& offer) {
+    return loop_.now() - offer->withdrawn_at() > kFarewell;
   });
   tell();
 }
@@ -101,7 +101,7 @@ void DevicePlugin::tell() {
   for (const auto& [name, offer] : offers_) {
     resources.set(name, offer->status());
   }
-  const Boot now = BootClock::now();
+  const Boot now = loop_.now();
   if (resources == told_ && now - told_at_ < kTellAgain) return;
   told_ = resources;
   told_at_ = now;
@@ -137,7 +137,7 @@ void DevicePlugin::hear(SnapshotReader::News news) {
 void DevicePlugin::judge() {
   health_ = plugin::fold(std::move(health_), {.inventory = inventory_,
                                               .snapshot = snapshot_.get(),
-                                              .now = BootClock::now(),
+                                              .now = loop_.now(),
                                               .wall_now = wall_now(),
                                               .settings = wanted_.settings});
   offer();

@@ -94,7 +94,7 @@ void Offer::tell_health() {
 }
 
 void Offer::withdraw() {
-  withdrawn_at_ = BootClock::now();
+  withdrawn_at_ = context_.loop.now();
   kubelet_.withdraw();
 }
 
