@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"init", "hang=d"}, "neither a symbol"},
         Case{{"nvmlInit*", "hnag=d"}, "did you mean 'hang'?"},
         Case{{"nvmlInit*", "hang=d", "return=UNKNOWN"}, "only one of"},
-        Case{{"nvmlInit*", "delay=3"}, "is no duration"},
+        Case{{"nvmlInit*", "delay=3"}, "invalid duration"},
         Case{{"nvmlInit*", "gpu=99", "hang=d"}, "is no GPU index"},
         Case{{"nvmlInit*", "hang=d", "until=1s", "after=2s"}, "must lie after"},
         Case{{"nvmlDeviceGetTemprature", "hang=d"},

@@ -36,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{
             "kernal: 6.6.0\n",
             "s.yaml:3: a scenario has no key 'kernal'; did you mean 'kernel'?"},
-        Mistake{"uptime: 5\n", "s.yaml:3: uptime: '5' is no duration"},
+        Mistake{"uptime: 5\n", "s.yaml:3: uptime: invalid duration '5'"},
         Mistake{"gpus:\n  - model: H10\n",
                 "s.yaml:4: there is no GPU model 'H10'; did you mean 'H20'?"},
         Mistake{"gpus:\n  - model: H20\n    temprature: 30\n",

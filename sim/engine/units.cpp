@@ -18,11 +18,6 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 5> kTimes = {{{"ms", 1},
-                                         {"s", 1000},
-                                         {"m", 60'000},
-                                         {"h", 3'600'000},
-                                         {"d", 86'400'000}}};
 constexpr std::array<Unit, 5> kSizes = {{{"B", 1},
                                          {"KiB", 1024},
                                          {"MiB", 1048576},
@@ -121,17 +116,9 @@ std::optional<double> sum_of(const std::array<Unit, N>& units,
 }  // namespace
 
 Result<Millis> parse_duration(std::string_view text) {
-  const bool negative = text.starts_with('-');
-  const auto sum = sum_of(kTimes, negative ? text.substr(1) : text);
-  if (!sum) {
-    return fail(
-        Error::Kind::malformed,
-        fmt::format("'{}' is no duration: write a number with its unit, "
-                    "ms, s, m, h or d, like 250ms or 66.6d",
-                    text));
-  }
-  const auto count = std::llround(*sum);
-  return Millis(negative ? -count : count);
+  const bool is_negative = text.starts_with('-');
+  const Millis length = TRY(duration_from(is_negative ? text.substr(1) : text));
+  return is_negative ? -length : length;
 }
 
 Result<uint64_t> parse_size(std::string_view text) {

@@ -11,7 +11,7 @@
 
 namespace gpuward::simulator {
 
-// "66.6d", "2d4h30m", "1.5s", "250ms"; a number without a unit is malformed.
+// As duration_from reads it, and "-5s".
 Result<Millis> parse_duration(std::string_view text);
 
 // "96GiB", "97871MiB", "512 B"; powers of 1024.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <time.h>
 
+#include <cmath>
 #include <map>
 
 #include "base/text.h"
@@ -80,21 +81,54 @@ std::string to_words(Millis duration) {
                          : fmt::format("{} d {} h", hours / 24, hours % 24);
 }
 
-Result<Millis> duration_from(std::string_view text) {
+namespace {
+
+// Milliseconds; Go's units, and the longer ones that people write.
+std::optional<double> unit_in_ms(std::string_view unit) {
   static const std::map<std::string_view, double> kUnits = {
-      {"", 1e3},    {"ms", 1},    {"s", 1e3},   {"m", 6e4},
-      {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
-  constexpr double kMost = 1e9;
-  const std::string_view number =
-      text.substr(0, text.find_first_not_of("0123456789."));
-  const auto value = to_double(number);
-  const auto unit = kUnits.find(text.substr(number.size()));
-  if (!value || unit == kUnits.end() || *value > kMost) {
+      {"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"ms", 1},    {"s", 1e3},
+      {"m", 6e4},   {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
+  const auto found = kUnits.find(unit);
+  if (found == kUnits.end()) return std::nullopt;
+  return found->second;
+}
+
+// The sum of numbers with their units: "1h30m".
+std::optional<double> sum_in_ms(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789.";
+  double sum = 0;
+  do {
+    const std::string_view number =
+        text.substr(0, text.find_first_not_of(kDigits));
+    text.remove_prefix(number.size());
+    const std::string_view name = text.substr(0, text.find_first_of(kDigits));
+    text.remove_prefix(name.size());
+    const auto value = to_double(number);
+    const auto unit = unit_in_ms(name);
+    if (!value || !unit) return std::nullopt;
+    sum += *value * *unit;
+  } while (!text.empty());
+  return sum;
+}
+
+}  // namespace
+
+Result<Millis> duration_from(std::string_view text) {
+  constexpr double kMost = 1e15;  // 30,000 years
+  if (text == "0") return Millis(0);
+  const auto sum = sum_in_ms(text);
+  if (!sum || *sum > kMost) {
     return fail(Error::Kind::malformed,
-                fmt::format("'{}' is no duration: write 10s, 500ms, 5m or 1h",
+                fmt::format("invalid duration '{}': use 500ms, 10s, 5m or 1h",
                             printable(text, 100)));
   }
-  return Millis(static_cast<Millis::rep>(*value * unit->second));
+  return Millis(std::llround(*sum));
+}
+
+Result<Millis> duration_or_seconds_from(std::string_view text) {
+  const bool is_number = text.find_first_not_of("0123456789.") == text.npos;
+  return duration_from(is_number && !text.empty() ? std::string(text) + "s"
+                                                  : std::string(text));
 }
 
 }  // namespace gpuward

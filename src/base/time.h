@@ -41,8 +41,12 @@ std::string to_clock(Wall when);
 // For people: "850 ms", "12 s", "12 min", "5 d 2 h".
 std::string to_words(Millis duration);
 
-// As people write it in an option: "30s", "1.5m", "250ms", "1h"; a plain number
-// is seconds. Error::malformed, which says how to write it, for anything else.
+// As people write it: "30s", "1.5m", "250ms", "1h", and Go's "1h30m"; units are
+// ns, us, ms, s, m, min, h, d. Rounded to milliseconds. Error::malformed, which
+// says how to write it, for anything else: a number without a unit above all,
+// but for "0".
 Result<Millis> duration_from(std::string_view text);
+// The same, where a number alone has always been seconds: "10".
+Result<Millis> duration_or_seconds_from(std::string_view text);
 
 }  // namespace gpuward

@@ -27,9 +27,20 @@ TEST(Time, ADurationAsPeopleWriteIt) {
   EXPECT_EQ(duration_from("1.5m"), 90s);
   EXPECT_EQ(duration_from("5min"), 5min);
   EXPECT_EQ(duration_from("2d"), 48h);
-  EXPECT_EQ(duration_from("3"), 3s);
-  for (const char* wrong : {"", "s", "-1s", "1e3s", "5 s", "1s2", "inf", "10y",
-                            "1.2.3s", "9999999999h"}) {
+  EXPECT_EQ(duration_from("1h30m"), 90min);
+  EXPECT_EQ(duration_from("2d4h30m"), 48h + 4h + 30min);
+  EXPECT_EQ(duration_from("66.6d"), Millis(5'754'240'000));
+  EXPECT_EQ(duration_from("1m1.5s"), 61'500ms);
+  EXPECT_EQ(duration_from("1500us"), 2ms);
+  EXPECT_EQ(duration_from("0"), 0ms);
+  EXPECT_EQ(duration_or_seconds_from("3"), 3s);
+  EXPECT_EQ(duration_or_seconds_from("0.5"), 500ms);
+  EXPECT_EQ(duration_or_seconds_from("2m"), 2min);
+  EXPECT_FALSE(duration_or_seconds_from("").has_value());
+  EXPECT_EQ(duration_from("5").error().text,
+            "invalid duration '5': use 500ms, 10s, 5m or 1h");
+  for (const char* wrong : {"", "3", "s", "-1s", "1e3s", "5 s", "1s2", "inf",
+                            "10y", "1.2.3s", "1h30", "h1", "9999999999999h"}) {
     const auto read = duration_from(wrong);
     ASSERT_FALSE(read.has_value()) << wrong;
     EXPECT_EQ(read.error().kind, Error::Kind::malformed);

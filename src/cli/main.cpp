@@ -2,6 +2,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/arguments.h"
 #include "cli/kubelet_role.h"
 #include "cli/options.h"
 #include "probe/prober.h"
@@ -38,7 +39,8 @@ struct Run {
 int main(int argc, char** argv) {
   // The prober is this program again (probe/launch.h). It never meets the
   // command line's parser.
-  const std::vector<std::string> arguments(argv, argv + argc);
+  const std::vector<std::string> arguments =
+      gpuward::with_help_last({argv, argv + argc});
   if (arguments.size() > 1 && arguments[1] == gpuward::probe::kProberVerb) {
     const auto settings = gpuward::probe::from_arguments(arguments);
     return settings ? gpuward::probe::run_prober(*settings) : 64;
@@ -46,5 +48,5 @@ int main(int argc, char** argv) {
   if (arguments.size() > 1 && gpuward::cli::is_kubelet_role(arguments[1])) {
     return gpuward::cli::become_kubelet_role(arguments);
   }
-  return std::visit(gpuward::cli::Run{}, gpuward::cli::parse(argc, argv));
+  return std::visit(gpuward::cli::Run{}, gpuward::cli::parse(arguments));
 }

@@ -105,8 +105,8 @@ inline constexpr int kFault = 2;
 inline constexpr int kUnknown = 3;
 inline constexpr int kWrongUsage = 64;
 
-// Prints help and complaints itself.
-Options parse(int argc, char** argv);
+// Prints help and complaints itself. The first word is the program's name.
+Options parse(const std::vector<std::string>& arguments);
 
 // The verbs, one file each: an exit code.
 int doctor(const DoctorOptions& options);

@@ -1,6 +1,9 @@
 // The command line of the kubelet roles, by CLI11.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 
+#include "base/arguments.h"
 #include "base/time.h"
 #include "kubelet/options.h"
 #include "kubelet/plugin/setting_rows.h"
@@ -11,6 +14,17 @@ namespace {
 constexpr const char* kKubeletDir = "/var/lib/kubelet/device-plugins";
 constexpr const char* kGuardState = "/var/lib/gpuward/guard";
 constexpr const char* kPluginState = "/var/lib/gpuward/device-plugin";
+
+// For directories, which cannot be nowhere.
+CLI::Option* add_folder(CLI::App& verb, const char* name, std::string& out,
+                        const char* about) {
+  return verb.add_option(name, out, about)
+      ->type_name("DIR")
+      ->capture_default_str()
+      ->check([](const std::string& value) {
+        return value.empty() ? std::string("needs a value") : std::string();
+      });
+}
 
 void add_duration(CLI::App& verb, const std::string& name, Millis& out,
                   const std::string& about) {
@@ -48,20 +62,14 @@ void add_guard(CLI::App& app, guard::GuardSettings& settings) {
   settings.state_dir = kGuardState;
   CLI::App* verb = app.add_subcommand(
       "guard",
-      "stands between the kubelet and a device plugin of any maker, and "
-      "answers in time when the plugin does not");
-  verb->add_option("--kubelet-dir", settings.kubelet_dir,
-                   "where the kubelet's socket lies")
-      ->type_name("DIR")
-      ->capture_default_str();
-  verb->add_option("--plugin-dir", settings.plugin_dir,
-                   "what the plugin's pod has mounted in that place")
-      ->type_name("DIR")
-      ->capture_default_str();
-  verb->add_option("--state-dir", settings.state_dir,
-                   "what lasts over a restart, and guard.json with the counts")
-      ->type_name("DIR")
-      ->capture_default_str();
+      "stand between the kubelet and a device plugin of any vendor, and "
+      "answer in time when the plugin does not");
+  add_folder(*verb, "--kubelet-dir", settings.kubelet_dir,
+             "directory of the kubelet's socket");
+  add_folder(*verb, "--plugin-dir", settings.plugin_dir,
+             "what the plugin's pod mounts in its place");
+  add_folder(*verb, "--state-dir", settings.state_dir,
+             "what survives a restart, and guard.json with the counts");
   add_deadline(*verb, "--preferred-deadline", settings.preferred_deadline,
                "for GetPreferredAllocation; later: no preference");
   add_deadline(*verb, "--allocate-deadline", settings.allocate_deadline,
@@ -69,20 +77,27 @@ void add_guard(CLI::App& app, guard::GuardSettings& settings) {
   add_deadline(*verb, "--prestart-deadline", settings.prestart_deadline,
                "for PreStartContainer; later: an error");
   add_duration(*verb, "--options-deadline", settings.options_deadline,
-               "for the plugin to be called back when it registers");
+               "for calling the plugin back when it registers");
   verb->add_option("--allocate-failures", settings.allocate_failures,
-                   "so many late Allocates in a row, and the devices are "
+                   "number of late Allocates in a row that makes the devices "
                    "Unhealthy until the plugin answers")
       ->type_name("N")
       ->capture_default_str();
   add_duration(*verb, "--liveness-interval", settings.liveness_interval,
-               "how often a plugin is asked whether it is there");
+               "how often to check that a plugin is there");
   add_duration(*verb, "--plugin-grace", settings.plugin_grace,
-               "how long devices of a plugin that is gone stay listed");
+               "how long the devices of a missing plugin stay listed");
   verb->footer(
-      "Each option with RESOURCE= may be given several times. One line of JSON "
-      "for each\nevent goes to standard error. docs/guard.md says how to put "
-      "it before a plugin.");
+      "Each option with RESOURCE= may be given several times. Each event is "
+      "one "
+      "line of JSON\non standard error.\n\n"
+      "Examples:\n"
+      "  gpuward guard\n"
+      "      answer the kubelet in time while a device plugin hangs\n"
+      "  gpuward guard --allocate-deadline nvidia.com/gpu=30s\n"
+      "      with more time for one resource\n\n"
+      "Exit codes: 0 ended by a signal; 1 it could not start; 64 wrong "
+      "usage.\n\nMore: docs/guard.md");
 }
 
 // "--driver-root,--nvidia-driver-root".
@@ -120,26 +135,44 @@ void add_device_plugin(CLI::App& app, DevicePluginOptions& options) {
   options.state_dir = kPluginState;
   CLI::App* verb = app.add_subcommand(
       "device-plugin",
-      "the kubelet's device plugin, in the place of NVIDIA's, which answers "
-      "even while the driver hangs");
-  verb->add_option("--root", options.root,
-                   "the machine whose nodes are handed out has its root at DIR")
-      ->type_name("DIR");
-  verb->add_option("--run-dir", options.run_dir,
-                   "where the agent writes snapshot.json")
-      ->type_name("DIR")
+      "serve the kubelet in place of NVIDIA's device plugin, even while the "
+      "driver hangs");
+  add_folder(*verb, "--root", options.root,
+             "root directory of the machine whose devices are handed out");
+  add_folder(*verb, "--run-dir", options.run_dir,
+             "where the agent writes snapshot.json")
       ->default_str("/run/gpuward");
-  verb->add_option("--state-dir", options.state_dir,
-                   "what lasts over a restart")
-      ->type_name("DIR")
-      ->capture_default_str();
+  add_folder(*verb, "--state-dir", options.state_dir,
+             "what survives a restart");
   for (const plugin::SettingRow& row : plugin::setting_rows()) {
     if (row.is_flag) add_setting(*verb, row, options.flags);
   }
   verb->footer(
-      "Flags, environment and configuration file of NVIDIA's device plugin are "
-      "read as they\nare. One line of JSON for each event goes to standard "
-      "error. docs/device-plugin.md\nis the page about it.");
+      "The flags, environment and configuration file of NVIDIA's device plugin "
+      "work unchanged.\nEach event is one line of JSON on standard error.\n\n"
+      "Examples:\n"
+      "  gpuward device-plugin --mig-strategy=mixed\n"
+      "      with a resource for each MIG profile\n"
+      "  gpuward device-plugin --config-file config.yaml\n"
+      "      with the configuration file of NVIDIA's plugin\n\n"
+      "Exit codes: 0 ended by a signal; 1 it could not start; 64 wrong "
+      "usage.\n\nMore: docs/device-plugin.md");
+}
+
+// For words that the role does not take.
+void complain_of_extra(const CLI::App& app) {
+  const CLI::App& verb = *app.get_subcommands().front();
+  std::vector<std::string> options;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      options.push_back("--" + name);
+    }
+  }
+  const std::vector<std::string> extra = app.remaining(true);
+  const std::string text =
+      unexpected_argument(extra.empty() ? "" : extra.front(),
+                          "gpuward " + verb.get_name(), options);
+  std::fprintf(stderr, "gpuward: %s\n", text.c_str());
 }
 
 }  // namespace
@@ -151,8 +184,14 @@ Options parse(int argc, char** argv) {
   DevicePluginOptions plugin;
   add_guard(app, guard);
   add_device_plugin(app, plugin);
+  std::vector<std::string> words = with_empty_values({argv, argv + argc});
+  words.erase(words.begin());
+  std::ranges::reverse(words);  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
+  } catch (const CLI::ExtrasError&) {
+    complain_of_extra(app);
+    return Done{kWrongUsage};
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return Done{code == 0 ? 0 : kWrongUsage};

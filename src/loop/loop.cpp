@@ -32,8 +32,8 @@ struct Loop::Entry {
   Boot when{};                          // of a timer
   std::optional<FileIdentity> watched;  // of a descriptor
 
-  Entry(State* state, const char* kind, int number, Handler handler)
-      : state(state), kind(kind), number(number), handler(std::move(handler)) {}
+  Entry(State* of, const char* what, int which, Handler to_call)
+      : state(of), kind(what), number(which), handler(std::move(to_call)) {}
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
   ~Entry() { ::sd_event_source_disable_unref(source); }

@@ -63,7 +63,7 @@ constexpr SettingRow kRows[] = {
      "false", "without effect: there are no IMEX channels"},
     {setting::kKubeletSocket, "", "KUBELET_SOCKET", "", Kind::text,
      "/var/lib/kubelet/device-plugins/kubelet.sock",
-     "where the kubelet listens; empty: do not register"},
+     "the kubelet's socket; an empty name is refused"},
     {setting::kConfigFile, "", "CONFIG_FILE", "", Kind::text, "",
      "a configuration file of NVIDIA's device plugin, version v1"},
     {setting::kCdiFeatures, "", "CDI_FEATURE_FLAGS", "", Kind::list, "",

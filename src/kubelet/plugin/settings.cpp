@@ -83,28 +83,6 @@ std::optional<bool> parse_yes_no(std::string_view text) {
   return std::nullopt;
 }
 
-// "30s", "1.5m", "250ms"; a plain number is seconds.
-std::optional<Millis> parse_time(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    double millis;
-  };
-  constexpr std::array kUnits = {Unit{"ms", 1}, Unit{"s", 1000},
-                                 Unit{"m", 60e3}, Unit{"h", 3600e3},
-                                 Unit{"", 1000}};
-  constexpr double kMost = 7 * 86400e3;
-  for (const Unit& unit : kUnits) {
-    if (!text.ends_with(unit.name)) continue;
-    const auto number =
-        to_double(text.substr(0, text.size() - unit.name.size()));
-    if (!number) continue;
-    const double millis = *number * unit.millis;
-    if (!(millis >= 0 && millis <= kMost)) return std::nullopt;
-    return Millis(static_cast<Millis::rep>(millis));
-  }
-  return std::nullopt;
-}
-
 // Reads settings by their rows; what is wrong is collected.
 class Reader {
  public:
@@ -163,11 +141,12 @@ bool Reader::yes(std::string_view flag) {
 Millis Reader::time(std::string_view flag) {
   const Said what = said(flag);
   const std::string text = what.texts.empty() ? "" : what.texts.back();
-  const auto value = parse_time(text);
+  const auto value = duration_from(text);
+  constexpr Millis kMost = 7 * 24h;
   if (!value) {
-    mistake(what.origin, fmt::format("'{}' is no duration: write 10s, 500ms, "
-                                     "5m or 1h",
-                                     printable(text, 60)));
+    mistake(what.origin, value.error().text);
+  } else if (*value > kMost) {
+    mistake(what.origin, "at most 7 days, not " + printable(text, 60));
   }
   return value.value_or(Millis(0));
 }

@@ -69,7 +69,7 @@ struct Settings {
   std::vector<std::string> cdi_feature_flags;
   std::vector<std::string> cdi_disabled_hooks;
   bool pack_replicas = false;  // else distributed
-  std::string kubelet_socket;  // empty: do not register
+  std::string kubelet_socket;  // empty: refused
   Sharing sharing;
   XidFilter xids;
   Millis hang_tolerance = 30s;

@@ -135,9 +135,9 @@ TEST(Settings, WhatMakesNoSenseIsNamedByItsOrigin) {
       "'spread'");
   EXPECT_EQ(error_of({.flags = {{"device-discovery-strategy", {"wsl"}}}}),
             "--device-discovery-strategy: must be auto or nvml, not 'wsl'");
-  EXPECT_EQ(error_of({.flags = {{"hang-tolerance", {"soon"}}}}),
-            "--hang-tolerance: 'soon' is no duration: write 10s, 500ms, 5m or "
-            "1h");
+  EXPECT_EQ(
+      error_of({.flags = {{"hang-tolerance", {"soon"}}}}),
+      "--hang-tolerance: invalid duration 'soon': use 500ms, 10s, 5m or 1h");
   EXPECT_EQ(file_error("flags:\n  migStrategy: some\n"),
             "c.yaml:2: flags.migStrategy: must be none, single or mixed, not "
             "'some'");
