@@ -1,55 +1,29 @@
 #include "containers/aside.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/fd.h"
+#include "host/child.h"
 
 namespace gpuward::containers {
 namespace {
 
 constexpr size_t kMostBytes = 64 << 20;
-constexpr rlim_t kMostMemory = rlim_t{1} << 30;
-constexpr Millis kDeathTakes = 50ms;
+constexpr uint64_t kMostMemory = uint64_t{1} << 30;
 
 // The child that is stuck, of which there is one at most.
-pid_t stuck = 0;
-
-bool is_reaped(pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; }
-
-bool is_reaped_soon(pid_t pid) {
-  const Boot end = BootClock::now() + kDeathTakes;
-  while (!is_reaped(pid)) {
-    if (BootClock::now() >= end) return false;
-    ::poll(nullptr, 0, 1);
-  }
-  return true;
-}
-
-// Locks, sockets and terminals of ours must not outlive us in a child that
-// cannot die. The socket becomes 0.
-void let_go(int socket) {
-  ::dup2(socket, 0);
-  const int null = ::open("/dev/null", O_RDWR);  // path: no stdio is inherited
-  for (const int target : {1, 2}) ::dup2(null, target);
-  if (::syscall(SYS_close_range, 3, ~0U, 0) == 0) return;
-  for (int fd = 3; fd < 4096; ++fd) ::close(fd);
-}
+std::optional<host::Child> stuck;
 
 std::string answer_of(const std::function<Json()>& work) {
   try {
@@ -59,17 +33,7 @@ std::string answer_of(const std::function<Json()>& work) {
   }
 }
 
-[[noreturn]] void be_child(const std::function<Json()>& work, int socket) {
-  ::setsid();
-  ::prctl(PR_SET_NAME, "gpuward-records");
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const rlimit memory{kMostMemory, kMostMemory};
-#if !defined(__SANITIZE_ADDRESS__)
-  ::setrlimit(RLIMIT_AS, &memory);
-#else
-  (void)memory;
-#endif
-  let_go(socket);
+void send_answer(const std::function<Json()>& work) {
   const std::string text = answer_of(work);
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -78,7 +42,6 @@ std::string answer_of(const std::function<Json()>& work) {
     if (sent < 0) ::_exit(1);
     rest.remove_prefix(static_cast<size_t>(sent));
   }
-  ::_exit(0);
 }
 
 // All that comes until the other end is closed.
@@ -105,26 +68,35 @@ Result<std::string> receive_all(int socket, Boot until) {
 }  // namespace
 
 Result<Json> do_aside(const std::function<Json()>& work, Millis deadline) {
-  if (stuck != 0 && !is_reaped(stuck)) {
+  if (stuck && !stuck->is_gone()) {
     return fail(Error::Kind::busy,
                 fmt::format("an earlier look (task {}) has not come back: a "
                             "disk or a file system does not answer",
-                            stuck));
+                            stuck->pid()));
   }
-  stuck = 0;
+  stuck.reset();
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return fail_errno(errno, "making a socket");
   }
   const Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno(errno, "starting a look at the records");
-  if (pid == 0) be_child(work, theirs.get());
+  // Locks, sockets and terminals of ours must not outlive us in a child that
+  // cannot die.
+  auto child = host::start_child({.descriptors = {theirs.get(), -1, -1},
+                                  .work = [&work] { send_answer(work); },
+                                  .name = "gpuward-records",
+                                  .group = host::ChildSpec::Group::own_session,
+       // People name files from where they are.
+       .keeps_folder = true,
+                                  .dies_with_parent = true,
+                                  .most_memory = kMostMemory});
+  if (!child) {
+    return wrap(std::move(child).error(), "starting a look at the records");
+  }
   theirs.reset();
   auto text = receive_all(ours.get(), BootClock::now() + deadline);
-  ::kill(pid, SIGKILL);
-  if (!is_reaped_soon(pid)) stuck = pid;
+  if (!child->kill_group()) stuck = std::move(*child);
   if (!text) return std::unexpected(std::move(text).error());
   if (text->empty()) {
     return fail(Error::Kind::gone, "the look at the records ended early");

@@ -2,13 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <grp.h>
-#include <linux/close_range.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,34 +12,20 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <optional>
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "host/child.h"
 
 namespace gpuward::host {
 namespace {
 
-constexpr size_t kMostInput = 16 << 10;  // fits into a pipe as it is
+constexpr size_t kMostInput = 16 << 10;  // less than a socket takes at once
 constexpr size_t kMostOutput = 1 << 20;
 constexpr size_t kMostWords = 300;
-constexpr uid_t kNobody = 65534;
-constexpr rlim_t kMostMemory = rlim_t{512} << 20;
-constexpr rlim_t kMostSeconds = 10;
-constexpr int kNotStarted = 126;
-
-struct Pipe {
-  Fd read_end, write_end;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail_errno(errno, "making a pipe");
-  }
-  return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
+constexpr uint64_t kMostMemory = uint64_t{512} << 20;
+constexpr unsigned kMostSeconds = 10;
 
 // Opened before rights are dropped: nobody may not be let into the folder.
 Result<Fd> open_program(const std::string& name) {
@@ -73,58 +55,6 @@ Result<Fd> open_program(const std::string& name) {
   return fd;
 }
 
-// In the child, between fork and exec: system calls only.
-bool drop_rights() {
-  [[maybe_unused]] const rlimit memory{kMostMemory, kMostMemory};
-  const rlimit time{kMostSeconds, kMostSeconds};
-  const rlimit none{0, 0};
-#if !defined(__SANITIZE_ADDRESS__)  // which maps terabytes of shadow
-  ::setrlimit(RLIMIT_AS, &memory);
-#endif
-  ::setrlimit(RLIMIT_CPU, &time);
-  ::setrlimit(RLIMIT_CORE, &none);
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  if (::geteuid() != 0) return true;
-  // From root to nobody the kernel clears all sets of capabilities but the
-  // bounding one, which no new privileges make of no use.
-  return ::setgroups(0, nullptr) == 0 &&
-         ::setresgid(kNobody, kNobody, kNobody) == 0 &&
-         ::setresuid(kNobody, kNobody, kNobody) == 0 && ::setuid(0) != 0;
-}
-
-struct ChildPlan {
-  int program, input, output, complaints;
-  char* const* argv;
-};
-
-[[noreturn]] void become_program(const ChildPlan& plan) {
-  ::setpgid(0, 0);
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  // Above the target numbers first, so that no dup2 runs over a source.
-  constexpr int kAbove = 16;
-  const int program = ::fcntl(plan.program, F_DUPFD, kAbove);
-  const int input = ::fcntl(plan.input, F_DUPFD, kAbove);
-  const int output = ::fcntl(plan.output, F_DUPFD, kAbove);
-  const int complaints = ::fcntl(plan.complaints, F_DUPFD, kAbove);
-  const bool ready =
-      ::chdir("/") == 0 && ::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 &&
-      ::dup2(complaints, 2) == 2 && ::dup2(program, 3) == 3 &&
-      ::fcntl(3, F_SETFD, FD_CLOEXEC) == 0 &&
-      ::syscall(SYS_close_range, 4, ~0U, 0) == 0 && drop_rights() &&
-      // A change of user forgets an earlier one.
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
-  static constexpr std::array<const char*, 2> kEnvironment = {"LC_ALL=C",
-                                                              nullptr};
-  if (ready) {
-    ::syscall(SYS_execveat, 3, "", plan.argv,
-              const_cast<char* const*>(kEnvironment.data()), AT_EMPTY_PATH);
-  }
-  ::_exit(kNotStarted);
-}
-
 // Reads until both are closed, the deadline passes or it prints too much.
 class Listener {
  public:
@@ -151,32 +81,9 @@ class Listener {
   std::array<std::string, 2> texts_;
 };
 
-// Its status, if it ended by then.
-std::optional<int> status_by(pid_t pid, Boot deadline) {
-  for (;;) {
-    int status = 0;
-    const pid_t done = ::waitpid(pid, &status, WNOHANG);
-    if (done == pid) return status;
-    if (done < 0 && errno != EINTR) return std::nullopt;
-    if (BootClock::now() >= deadline) return std::nullopt;
-    ::poll(nullptr, 0, 1);
-  }
-}
-
-void kill_group(pid_t pid) {
-  constexpr Millis kDeathTakes = 50ms;
-  ::kill(-pid, SIGKILL);
-  status_by(pid, BootClock::now() + kDeathTakes);
-}
-
 Result<std::string> result_of(const std::string& name, int status,
                               const Listener& heard) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return heard.output();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
-    return fail(Error::Kind::denied, name +
-                                         " could not be started without "
-                                         "rights");
-  }
   const std::string words = printable(trim(heard.complaints()), kMostWords);
   return fail(Error::Kind::system,
               words.empty() ? name + " ended before it said anything" : words);
@@ -190,42 +97,51 @@ Result<std::string> run_unprivileged(const UnprivilegedRun& run) {
     return fail(Error::Kind::malformed, "too much to tell " + run.name);
   }
   const Fd program = TRY(open_program(run.name));
-  Pipe input = TRY(make_pipe());
+  // A socket, not a pipe: writing to one whose reader has died is an error
+  // there, and no signal that ends us.
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return fail_errno(errno, "making a socket");
+  }
+  Fd input(ends[0]);
+  Fd theirs(ends[1]);
   Pipe output = TRY(make_pipe());
   Pipe complaints = TRY(make_pipe());
   std::vector<std::string> words = run.arguments;
   words.insert(words.begin(), run.name);
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-
-  const ChildPlan plan{program.get(), input.read_end.get(),
-                       output.write_end.get(), complaints.write_end.get(),
-                       argv.data()};
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno(errno, "starting " + run.name);
-  if (pid == 0) become_program(plan);
-  ::setpgid(pid, pid);  // by both: whoever comes first
-  input.read_end.reset();
+  auto child =
+      start_child({.descriptors = {theirs.get(), output.write_end.get(),
+                                   complaints.write_end.get()},
+                   .program_file = program.get(),
+                   .arguments = std::move(words),
+                   .environment = {"LC_ALL=C"},
+                   .dies_with_parent = true,
+                   .drop_rights = true,
+                   .most_memory = kMostMemory,
+                   .most_cpu_seconds = kMostSeconds});
+  if (!child) return wrap(std::move(child).error(), "starting " + run.name);
+  theirs.reset();
   output.write_end.reset();
   complaints.write_end.reset();
-  // Shorter than a pipe: this does not wait. Who does not read it is its own
-  // loss, and SIGPIPE is ignored by all that runs long.
-  if (::write(input.write_end.get(), run.input.data(), run.input.size()) < 0) {
-    kill_group(pid);
-    return fail_errno(errno, "telling " + run.name);
-  }
-  input.write_end.reset();
+  // Less than fits in: this does not wait. One that has died already says more
+  // by its end than by not listening.
+  [[maybe_unused]] const ssize_t sent =
+      ::send(input.get(), run.input.data(), run.input.size(),
+             MSG_DONTWAIT | MSG_NOSIGNAL);
+  input.reset();
 
   Listener heard(output.read_end.get(), complaints.read_end.get());
   while (!heard.is_done() && BootClock::now() < deadline) {
     heard.listen(std::max(deadline - BootClock::now(), Millis{1}));
   }
-  const auto status = status_by(pid, deadline);
+  const auto status = child->status_by(deadline);
   if (!status) {
-    kill_group(pid);
+    child->kill_group();
     return fail(Error::Kind::timeout, run.name + " did not end in time");
+  }
+  if (child->start_failure()) {
+    return fail(Error::Kind::denied,
+                run.name + " could not be started without rights");
   }
   return result_of(run.name, *status, heard);
 }

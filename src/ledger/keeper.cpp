@@ -2,20 +2,17 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <optional>
 
 #include "base/text.h"
+#include "host/child.h"
 #include "ledger/channel.h"
 #include "ledger/store.h"
 
@@ -154,26 +151,6 @@ void serve() {
   }
 }
 
-// Holds nothing of ours: no terminal, pipe, lock or signal handler.
-[[noreturn]] void become_keeper(int socket) {
-  ::setsid();
-  constexpr int kAbove = 16;
-  const int kept = ::fcntl(socket, F_DUPFD, kAbove);
-  const int null = ::open("/dev/null", O_RDWR);  // path: no stdio is inherited
-  for (const int target : {0, 1, 2}) ::dup2(null, target);
-  if (::dup2(kept, kSocket) < 0) ::_exit(1);
-  ::syscall(SYS_close_range, kSocket + 1, ~0U, 0);
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::umask(077);
-  ::prctl(PR_SET_NAME, "gpuward-ledger");
-  if (::chdir("/") != 0) ::_exit(1);
-  serve();
-  ::_exit(0);
-}
-
 }  // namespace
 
 Result<Keeper> start_keeper(Boot deadline) {
@@ -184,19 +161,20 @@ Result<Keeper> start_keeper(Boot deadline) {
   }
   Keeper out{Fd(ends[0]), 0};
   Fd theirs(ends[1]);
-  // Twice, so that it is nobody's child: one that is stuck need not be waited
-  // for, and one that ends leaves no zombie.
-  const pid_t first = ::fork();
-  if (first < 0) return fail_errno(errno, "starting the ledger's process");
-  if (first == 0) {
-    const pid_t second = ::fork();
-    if (second == 0) become_keeper(theirs.get());
-    ::_exit(second < 0 ? 1 : 0);
-  }
+  // Nobody's child: one that is stuck need not be waited for, and one that ends
+  // leaves no zombie.
+  const auto started =
+      host::start_child({.descriptors = {-1, -1, -1, theirs.get()},
+                         .work =
+                             [] {
+                               ::umask(077);
+                               serve();
+                             },
+                         .name = "gpuward-ledger",
+                         .group = host::ChildSpec::Group::own_session,
+                         .is_orphan = true});
+  if (!started) return wrap(started.error(), "starting the ledger's process");
   theirs.reset();
-  // It only forks: nothing in it can wait.
-  while (::waitpid(first, nullptr, 0) < 0 && errno == EINTR) {
-  }
   auto hello = receive_frame(out.socket.get(), deadline);
   if (!hello) return wrap(hello.error(), "starting the ledger's process");
   out.pid = static_cast<pid_t>(hello->json["pid"].as_integer());

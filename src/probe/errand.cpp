@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "host/child.h"
 
 namespace gpuward::probe {
 namespace {
@@ -47,41 +48,35 @@ Result<std::string> read_vendor(const host::Host& host,
   return fmt::format("0x{:02x}{:02x}", high, low);
 }
 
-[[noreturn]] void become_tool(const std::vector<std::string>& argv, int out) {
-  std::vector<char*> pointers;
-  pointers.reserve(argv.size() + 1);
-  for (const std::string& word : argv) {
-    pointers.push_back(const_cast<char*>(word.c_str()));
-  }
-  pointers.push_back(nullptr);
-  ::dup2(out, 1);
-  ::dup2(out, 2);
-  ::execvp(pointers[0], pointers.data());
-  ::_exit(127);
+std::vector<std::string> our_environment() {
+  std::vector<std::string> out;
+  for (char** each = environ; *each != nullptr; ++each) out.emplace_back(*each);
+  return out;
 }
 
 // Waits for the program without end: that is what this process is for.
 Result<std::string> run_tool(const std::vector<std::string>& argv) {
   if (argv.empty()) return fail(Error::Kind::malformed, "no program given");
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail_errno(errno, "making a pipe");
-  }
-  const Fd from(ends[0]);
-  Fd to(ends[1]);
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno(errno, "starting " + argv[0]);
-  if (pid == 0) become_tool(argv, to.get());
-  to.reset();
-  auto text = read_some(from.get(), kMostBytes);
+  host::Pipe pipe = TRY(host::make_pipe());
+  const int out = pipe.write_end.get();
+  // Of our group: whoever ends this prober ends the program with it.
+  auto child = host::start_child({.descriptors = {-1, out, out},
+                                  .program = argv[0],
+                                  .arguments = argv,
+                                  .environment = our_environment(),
+                                  .group = host::ChildSpec::Group::of_parent});
+  if (!child) return wrap(std::move(child).error(), "starting " + argv[0]);
+  pipe.write_end.reset();
+  auto text = read_some(pipe.read_end.get(), kMostBytes);
   // A program that prints more must not wait for a reader.
   std::array<char, 4096> rest{};
-  while (::read(from.get(), rest.data(), rest.size()) > 0) {
+  while (::read(pipe.read_end.get(), rest.data(), rest.size()) > 0) {
   }
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = child->status_by(Boot::max()).value_or(0);
   if (!text) return text;
+  if (const auto why = child->start_failure()) {
+    return fail_errno(*why, "starting " + argv[0]);
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return fail(Error::Kind::system,
                 fmt::format("{} failed: {}", argv[0], trim(*text)));

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/close_range.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,11 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <optional>
 
 #include "base/text.h"
+#include "host/child.h"
 
 namespace gpuward::probe {
 namespace {
@@ -32,50 +31,6 @@ std::vector<std::string> kept_environment() {
     if (value != nullptr) out.push_back(fmt::format("{}={}", name, value));
   }
   return out;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-// In the child, between fork and exec: system calls only.
-struct ChildPlan {
-  int socket;
-  int lock;
-  int progress;
-  char* const* argv;
-  char* const* environment;
-};
-
-[[noreturn]] void become_prober(const ChildPlan& plan) {
-  constexpr int kFailed = 126;
-  ::setsid();
-  if (::chdir("/") != 0) ::_exit(kFailed);
-  // Above the target numbers first, so that no dup2 runs over a source.
-  constexpr int kAbove = 16;
-  const int socket = ::fcntl(plan.socket, F_DUPFD, kAbove);
-  const int lock = ::fcntl(plan.lock, F_DUPFD, kAbove);
-  const int progress = ::fcntl(plan.progress, F_DUPFD, kAbove);
-  const int null = ::open("/dev/null", O_RDWR);
-  for (const int target : {0, 1, 2}) {
-    if (::dup2(null, target) < 0) ::_exit(kFailed);
-  }
-  if (::dup2(socket, kSocketFd) < 0 || ::dup2(lock, kLockFd) < 0 ||
-      ::dup2(progress, kProgressFd) < 0) {
-    ::_exit(kFailed);
-  }
-  if (::syscall(SYS_close_range, kProgressFd + 1, ~0U, 0) != 0) {
-    for (int fd = kProgressFd + 1; fd < 4096; ++fd) ::close(fd);
-  }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execve("/proc/self/exe", plan.argv, plan.environment);
-  ::_exit(kFailed);
 }
 
 std::optional<std::string_view> value_of(std::string_view argument,
@@ -150,17 +105,17 @@ Result<Launched> launch(Slot slot, const ProberSettings& settings) {
   // Only our end: the prober waits for requests.
   ::fcntl(out.socket.get(), F_SETFL, O_NONBLOCK);
 
-  std::vector<std::string> arguments = to_arguments(settings);
-  std::vector<std::string> environment = kept_environment();
-  const std::vector<char*> argv = pointers(arguments);
-  const std::vector<char*> envp = pointers(environment);
-  const ChildPlan plan{theirs.get(), slot.lock.get(), slot.progress.get(),
-                       argv.data(), envp.data()};
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno(errno, "starting the prober");
-  if (pid == 0) become_prober(plan);
-  out.pid = pid;
-  out.process = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  static_assert(kSocketFd == 3 && kLockFd == 4 && kProgressFd == 5);
+  const auto child =
+      host::start_child({.descriptors = {-1, -1, -1, theirs.get(),
+                                         slot.lock.get(), slot.progress.get()},
+                         .program = "/proc/self/exe",
+                         .arguments = to_arguments(settings),
+                         .environment = kept_environment(),
+                         .group = host::ChildSpec::Group::own_session});
+  if (!child) return wrap(child.error(), "starting the prober");
+  out.pid = child->pid();
+  out.process = Fd(static_cast<int>(::syscall(SYS_pidfd_open, out.pid, 0)));
   out.progress = std::move(slot.progress);
   return out;
 }
