@@ -1,5 +1,7 @@
 #include "heal/systemd_watch.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
 namespace gpuward::heal {
@@ -63,14 +65,15 @@ void SystemdWatch::connect() {
   }
   heard_.missed();
   told_ = false;
-  if (!loop_.on_readable(systemd_->fd(), [this] { on_bus(); })) loop_.end();
+  watched_ = Fd(::fcntl(systemd_->fd(), F_DUPFD_CLOEXEC, 0));
+  if (!loop_.on_readable(watched_.get(), [this] { on_bus(); })) loop_.end();
 }
 
 void SystemdWatch::on_bus() {
-  const int fd = systemd_->fd();
   if (systemd_->process()) return;
   // A daemon-reexec hangs up on everybody.
-  loop_.remove(fd);
+  loop_.remove(watched_.get());
+  watched_.reset();
   systemd_.reset();
   heard_.missed();
   set_timer(connect_timer_, kReconnect, &SystemdWatch::connect);

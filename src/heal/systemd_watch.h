@@ -55,6 +55,9 @@ class SystemdWatch {
   const int written_timer_;
   Heard heard_;
   std::unique_ptr<host::Systemd> systemd_;
+  // Its descriptor once more: the bus library closes its own when systemd hangs
+  // up, before the loop can be told.
+  Fd watched_;
   std::unique_ptr<ScopeWatch> scopes_;
   std::set<std::string> written_;  // until it is applied
   bool told_ = false;
