@@ -87,8 +87,8 @@ Result<Json> do_aside(const std::function<Json()>& work, Millis deadline) {
                                   .work = [&work] { send_answer(work); },
                                   .name = "gpuward-records",
                                   .group = host::ChildSpec::Group::own_session,
-       // People name files from where they are.
-       .keeps_folder = true,
+                                  // People name files from where they are.
+                                  .keeps_folder = true,
                                   .dies_with_parent = true,
                                   .most_memory = kMostMemory});
   if (!child) {

@@ -200,8 +200,7 @@ bool Registrant::is_serving() const {
 
 bool Registrant::is_known() const {
   return registered_with_kubelet_ && is_serving() &&
-         (!streams_.empty() ||
-          loop_.now() - registered_at_ < kStreamIsDue);
+         (!streams_.empty() || loop_.now() - registered_at_ < kStreamIsDue);
 }
 
 Json Registrant::status() const {

@@ -86,8 +86,7 @@ void DevicePlugin::recall() {
 
 // Something changed in the kubelet's directory, or a second has passed.
 void DevicePlugin::look() {
-  const bool is_waiting =
-      !has_heard_ && loop_.now() - started_ < kFirstNews;
+  const bool is_waiting = !has_heard_ && loop_.now() - started_ < kFirstNews;
   if (!is_waiting) judge();
   for (const auto& [name, offer] : offers_) offer->look();
   std::erase_if(leaving_, [this](const std::unique_ptr<Offer>& offer) {
