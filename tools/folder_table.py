@@ -1,18 +1,12 @@
 #!/usr/bin/env python3
 """The table of folders in docs/design.md, made from the CMakeLists.txt files.
 
-usage: folder_table.py --write   puts it into docs/design.md
-       folder_table.py --check   exit 1 where docs/design.md has another one
+usage: folder_table.py --write | --check
 """
-import pathlib
 import sys
 
+from generated import ROOT, keep
 from layers import read_folders
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "design.md"
-BEGIN = "<!-- folders: generated from CMake by ./dev docs -->\n"
-END = "<!-- end of folders -->\n"
 
 
 def table(folders):
@@ -24,25 +18,6 @@ def table(folders):
     return "\n".join(rows) + "\n"
 
 
-def main(arguments):
-    if arguments not in (["--write"], ["--check"]):
-        print(__doc__, file=sys.stderr)
-        return 64
-    text = PAGE.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        print(f"docs/design.md lacks the lines {BEGIN!r} and {END!r}")
-        return 1
-    fresh = before + BEGIN + table(read_folders(ROOT / "src")) + END + after
-    if arguments == ["--write"]:
-        PAGE.write_text(fresh)
-        return 0
-    if fresh != text:
-        print("docs/design.md: the table of folders is out of date: run ./dev docs")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(keep("design.md", "folders", table(read_folders(ROOT / "src")),
+                  sys.argv[1:]))

@@ -27,6 +27,7 @@ void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
   for (const auto& [key, value] : facts->members) {
     check_fact_key(key, value.line, complaints);
     if (value.kind == Yaml::Kind::scalar) {
+      check_fact_value(key, value.scalar, value.line, complaints);
       example.facts.push_back(given(key, value.scalar, {}));
       continue;
     }
@@ -37,6 +38,7 @@ void read_facts(const Yaml* facts, Example& example, Complaints& complaints) {
     const auto kind = key.starts_with("container") ? Subject::Kind::container
                                                    : Subject::Kind::gpu;
     for (const auto& [name, one] : value.members) {
+      check_fact_value(key, one.scalar, one.line, complaints);
       example.facts.push_back(given(key, one.scalar, {kind, name}));
     }
   }

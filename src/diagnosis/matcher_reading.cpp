@@ -99,9 +99,16 @@ void read_fact(const Yaml& node, Condition& out, Names&,
   for (std::string& one : section.texts("one-of")) {
     out.values.push_back(std::move(one));
   }
+  for (const std::string& value : out.values) {
+    check_fact_value(out.keys.back(), value, section.line_of("key"),
+                     complaints);
+  }
   out.globs = section.texts("glob");
   out.at_least = section.number("at-least");
   out.at_most = section.number("at-most");
+  if (out.at_least || out.at_most) {
+    check_fact_is_number(out.keys.back(), section.line_of("key"), complaints);
+  }
   section.finish();
 }
 

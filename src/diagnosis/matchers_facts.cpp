@@ -12,42 +12,8 @@ namespace {
 
 // The source that a fact comes from on a live machine.
 std::string_view source_of_fact(std::string_view key) {
-  constexpr std::pair<std::string_view, std::string_view> kSources[] = {
-      {"probe", "probe"},
-      {"nvml", "probe"},
-      {"mig", "probe"},
-      {"persistenced", "persistence"},
-      {"persistence", "probe"},
-      {"kubelet_admission", "kubelet-log"},
-      {"kubelet_waiting", "kubelet-log"},
-      {"device_plugin_task", "device-plugin"},
-      {"registered_", "registered-devices"},
-      {"mps_", "mps"},
-      {"ecc_", "probe"},
-      {"rows_", "probe"},
-      {"clock_reasons", "probe"},
-      {"pcie_", "probe"},
-      {"recovery_action", "probe"},
-      {"pci_", "pci"},
-      {"library", "library"},
-      {"module", "modules"},
-      {"hung_", "tasks"},
-      {"uvm", "node-access"},
-      {"gpu_node_mode", "node-access"},
-      {"device_major", "nodes"},
-      {"device_nodes", "nodes"},
-      {"nvswitches", "pci"},
-      {"fabric_manager", "fabric-manager"},
-      {"secure_boot", "secure-boot"},
-      {"driver", "driver"},
-      {"uptime", "boot"},
-      {"container_", "containers"},
-      {"dev_char_links", "dev-char-links"},
-  };
-  for (const auto& [prefix, source] : kSources) {
-    if (key.starts_with(prefix)) return source;
-  }
-  return key;
+  const fact::Key* known = fact::find(key);
+  return known == nullptr ? key : known->source;
 }
 
 // These values say that there was no answer at all.
