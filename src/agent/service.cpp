@@ -184,8 +184,9 @@ Snapshot Service::current(Millis patience) const {
 void Service::publish_again() {
   Snapshot snapshot = last_;
   snapshot.taken_at = wall_now();
-  snapshot.uptime_seconds = evidence::uptime_seconds(host_.evidence)
-                                .value_or(snapshot.uptime_seconds);
+  const auto uptime = evidence::uptime_seconds(host_.evidence);
+  snapshot.uptime_seconds =
+      uptime ? std::optional<double>(*uptime) : std::nullopt;
   publish(std::move(snapshot));
 }
 

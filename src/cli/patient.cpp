@@ -66,15 +66,14 @@ Patient patient_of(const Snapshot& snapshot,
     patient.about.push_back("driver " + driver +
                             (module.empty() ? "" : " (" + module + ")"));
   }
-  if (snapshot.uptime_seconds > 0) {
+  if (snapshot.uptime_seconds) {
     patient.about.push_back("up " + to_words(Millis(static_cast<Millis::rep>(
-                                        snapshot.uptime_seconds * 1000))));
+                                        *snapshot.uptime_seconds * 1000))));
   }
   patient.host.set("name", snapshot.hostname);
   patient.host.set("boot_id", snapshot.boot_id);
-  // 0 is what an unreadable /proc/uptime leaves, and no machine's uptime.
-  if (snapshot.uptime_seconds > 0) {
-    patient.host.set("uptime_seconds", snapshot.uptime_seconds);
+  if (snapshot.uptime_seconds) {
+    patient.host.set("uptime_seconds", *snapshot.uptime_seconds);
   }
   patient.host.set("kernel", fact_or_nothing(facts, fact::kKernel));
   patient.host.set("os", fact_or_nothing(facts, fact::kOs));

@@ -70,7 +70,9 @@ Snapshot empty_snapshot(const host::Host& host, Wall now) {
   snapshot.taken_at = now;
   snapshot.boot_id = host::boot_id_of(host.self).value_or("");
   snapshot.hostname = evidence::hostname(host.evidence).value_or("");
-  snapshot.uptime_seconds = evidence::uptime_seconds(host.evidence).value_or(0);
+  if (const auto uptime = evidence::uptime_seconds(host.evidence)) {
+    snapshot.uptime_seconds = *uptime;
+  }
   return snapshot;
 }
 

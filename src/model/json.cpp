@@ -251,7 +251,9 @@ Json to_json(const Snapshot& snapshot) {
   json.set("boot_id", snapshot.boot_id);
   json.set("hostname", snapshot.hostname);
   json.set("taken_at", to_iso(now));
-  json.set("uptime_seconds", snapshot.uptime_seconds);
+  if (snapshot.uptime_seconds) {
+    json.set("uptime_seconds", *snapshot.uptime_seconds);
+  }
   json.set("driver_version", to_json(snapshot.driver_version, now));
   json.set("cuda_version", to_json(snapshot.cuda_version, now));
   json.set("nvml_version", to_json(snapshot.nvml_version, now));

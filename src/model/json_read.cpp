@@ -226,7 +226,10 @@ Snapshot read_snapshot(Reader& in, std::string& problem) {
   out.boot_id = in.text("boot_id");
   out.hostname = in.text("hostname");
   out.taken_at = in.time("taken_at").value_or(Wall{});
-  out.uptime_seconds = in.number("uptime_seconds");
+  // An older gpuward wrote 0 where it could not be read.
+  if (in.has("uptime_seconds") && in.number("uptime_seconds") > 0) {
+    out.uptime_seconds = in.number("uptime_seconds");
+  }
   read_node(in, out);
   for (const Json& gpu : in.raw("gpus").as_array()) {
     Reader reader(gpu, "gpus[" + std::to_string(out.gpus.size()) + "]",

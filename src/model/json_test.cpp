@@ -200,5 +200,18 @@ TEST(Gpu, AMissingReadingIsUnknown) {
   EXPECT_EQ(reading(some_gpu(), field::kHandle).code, 15);
 }
 
+// 0 seconds would be a machine that has just booted.
+TEST(Json, AnUptimeThatCouldNotBeReadIsLeftOut) {
+  Snapshot snapshot;
+  snapshot.boot_id = "b";
+  Json json = to_json(snapshot);
+  EXPECT_TRUE(json["uptime_seconds"].is_null());
+  EXPECT_EQ(snapshot_from_json(json)->uptime_seconds, std::nullopt);
+  json.set("uptime_seconds", 0);
+  EXPECT_EQ(snapshot_from_json(json)->uptime_seconds, std::nullopt);
+  json.set("uptime_seconds", 12.5);
+  EXPECT_EQ(snapshot_from_json(json)->uptime_seconds, 12.5);
+}
+
 }  // namespace
 }  // namespace gpuward

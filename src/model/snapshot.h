@@ -60,7 +60,7 @@ struct Snapshot {
   std::string boot_id;
   std::string hostname;
   Wall taken_at{};
-  double uptime_seconds = 0;
+  std::optional<double> uptime_seconds;  // nothing where not readable
 
   // By NVML or from the loaded module; each may be unknown.
   Reading driver_version;
