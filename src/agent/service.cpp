@@ -137,7 +137,7 @@ void Service::step(probe::Surveyor& surveyor) {
   // A step may close what it read from, and open another under its number.
   stop_watching();
   if (surveyor.step(now)) return finish_round(surveyor, now);
-  watch_sockets();
+  watch(surveyor);
   // A round that takes long must not make the file look like a dead agent's.
   if (now >= next_write_) publish(current());
 }
@@ -204,8 +204,8 @@ void Service::publish(Snapshot snapshot) {
   }
 }
 
-void Service::watch_sockets() {
-  for (const int fd : surveyor_->fds()) {
+void Service::watch(const probe::Surveyor& surveyor) {
+  for (const int fd : surveyor.fds()) {
     if (!loop_.on_readable(fd, [this] { tick(); })) return;
     watched_.push_back(fd);
   }

@@ -49,7 +49,7 @@ class Service {
   void publish_again();
   void stay_away(const std::string& why, Boot now);
   Snapshot current(Millis patience = Millis::max()) const;
-  void watch_sockets();
+  void watch(const probe::Surveyor& surveyor);
   void stop_watching();
   void set_timer(Boot when);
 

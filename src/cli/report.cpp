@@ -114,7 +114,9 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
   print_since(screen, finding, now);
   std::string_view label = "because";
   for (const Evidence& evidence : finding.evidence) {
-    print_row(screen, label, printable(evidence.text, 400), where_of(evidence));
+    std::string where = where_of(evidence);
+    if (evidence.times > 1) where += fmt::format(", {} times", evidence.times);
+    print_row(screen, label, printable(evidence.text, 400), where);
     label = "";
   }
   label = "follows";

@@ -287,6 +287,37 @@ TEST(Conclude, AnXidThatTheTableDoesNotHaveIsNotPassed) {
   EXPECT_EQ(verdict_of(damaged), Verdict::unknown);
 }
 
+// Three Xids of three codes were counted as one: "Xid 31 … (3 times)".
+TEST(Conclude, OnlyLinesOfTheSameTextAreCountedAsOne) {
+  State state;
+  const auto add = [&](const char* text) {
+    Evidence line;
+    line.source = "kernel-log";
+    line.text = text;
+    fold(catalogue(), state, line);
+  };
+  add("NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=a, MMU Fault");
+  add("NVRM: Xid (PCI:0000:3b:00): 13, pid=1, name=a, Graphics Exception");
+  add("NVRM: Xid (PCI:0000:3b:00): 43, pid=1, name=a, Ch 00000008");
+  add("NVRM: Xid (PCI:0000:3b:00): 43, pid=1, name=a, Ch 00000008");
+  add("NVRM: Xid (PCI:0000:3b:00): 43, pid=2, name=b, Ch 00000009");
+  const Diagnosis found = conclude(catalogue(), state, {}, Wall{});
+  ASSERT_FALSE(found.findings.empty());
+  std::vector<std::pair<std::string, int64_t>> told;
+  for (const Evidence& evidence : found.findings.front().evidence) {
+    told.emplace_back(evidence.text, evidence.times);
+  }
+  EXPECT_EQ(
+      told,
+      (std::vector<std::pair<std::string, int64_t>>{
+          {"NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=a, MMU Fault", 1},
+          {"NVRM: Xid (PCI:0000:3b:00): 13, pid=1, name=a, Graphics "
+           "Exception",
+           1},
+          {"NVRM: Xid (PCI:0000:3b:00): 43, pid=1, name=a, Ch 00000008", 2},
+          {"1 more line like these", 1}}));
+}
+
 TEST(Conclude, MemoryIsBounded) {
   State state;
   for (int i = 0; i < 100000; ++i) {
@@ -300,7 +331,7 @@ TEST(Conclude, MemoryIsBounded) {
   for (const auto& [signature, by_gpu] : state.hits) {
     EXPECT_LE(by_gpu.size(), State::kSubjects);
     for (const auto& [gpu, hits] : by_gpu) {
-      EXPECT_LE(hits.samples.size(), State::kSamples);
+      EXPECT_LE(hits.texts.size(), State::kSamples);
     }
   }
 }

@@ -89,7 +89,15 @@ void count(Hits& hits, const Sample& sample) {
   if (hits.count == 0) hits.first = sample;
   hits.count += sample.line.times;
   hits.last = sample;
-  if (hits.samples.size() < State::kSamples) hits.samples.push_back(sample);
+  const auto same = std::ranges::find(
+      hits.texts, sample.line.text, [](const Hits::Same& each) {
+        return std::string_view(each.first.line.text);
+      });
+  if (same != hits.texts.end()) {
+    same->times += sample.line.times;
+  } else if (hits.texts.size() < State::kSamples) {
+    hits.texts.push_back({sample, sample.line.times});
+  }
 }
 
 const Sample* last_of(const Catalogue& catalogue, const State& state,

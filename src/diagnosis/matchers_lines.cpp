@@ -47,12 +47,23 @@ std::string names_of(const Scene& scene, const Condition& condition) {
   return words;
 }
 
-Evidence line_of(const Hits& hits) {
-  Evidence line = hits.first.line;
-  if (hits.count > 1) {
-    line.text += fmt::format("  ({} times)", hits.count);
+// Each text as it stands in the log, with how often; and how many others there
+// were.
+void add_lines(Judged& judged, const Hits& hits) {
+  int64_t others = hits.count;
+  for (const Hits::Same& same : hits.texts) {
+    Evidence line = same.first.line;
+    line.times = same.times;
+    others -= same.times;
+    judged.evidence.push_back(std::move(line));
   }
-  return line;
+  if (others <= 0) return;
+  Evidence more;
+  more.source = hits.first.line.source;
+  more.subject = hits.first.line.subject;
+  more.text = others == 1 ? "1 more line like these"
+                          : fmt::format("{} more lines like these", others);
+  judged.evidence.push_back(std::move(more));
 }
 
 void add_captures(Judged& judged, const Sample& sample) {
@@ -173,7 +184,7 @@ Judged judge_seen(const Scene& scene, const Condition& condition) {
   for (const size_t index : condition.signatures) {
     for (const Hits* hits : hits_of(scene, index)) {
       total += hits->count;
-      judged.evidence.push_back(line_of(*hits));
+      add_lines(judged, *hits);
       add_captures(judged, hits->first);
     }
   }

@@ -21,9 +21,15 @@ struct Sample {
 };
 
 struct Hits {
+  // Lines of the very same text.
+  struct Same {
+    Sample first;
+    int64_t times = 0;
+  };
+
   int64_t count = 0;
   Sample first, last;
-  std::vector<Sample> samples;  // at most kSamples, the first ones
+  std::vector<Same> texts;  // at most kSamples, the first ones
 };
 
 struct State {
