@@ -89,24 +89,17 @@ Error no_such(const std::string& target, const diagnosis::Catalogue& catalogue,
 
 class Repair {
  public:
-  Repair(const host::Host& host, const diagnosis::Catalogue& catalogue)
+  Repair(const host::Host& host, const diagnosis::Catalogue& catalogue,
+         examine::Gathered gathered, const Snapshot& snapshot)
       : host_(host),
         catalogue_(catalogue),
-        gathered_(examine::gather(host)),
-        found_(examine::diagnose(
-                   catalogue, gathered_,
-                   examine::unprobed_snapshot(host, "not asked", wall_now()),
-                   wall_now())
+        gathered_(std::move(gathered)),
+        found_(examine::diagnose(catalogue, gathered_, snapshot, wall_now())
                    .findings) {}
 
   Result<RepairPlan> plan(const RepairWish& wish) {
     if (wish.targets.empty()) {
-      for (const Finding& finding : found_) {
-        // A kubelet is restarted for more than a suspicion, or by name.
-        const bool suspected = finding.id == kKubelet &&
-                               finding.confidence == Confidence::possible;
-        if (!suspected) add(finding);
-      }
+      for (const Finding& finding : found_) add_with_consequences(finding);
     }
     for (const std::string& target : wish.targets) {
       TRY_VOID(add_target(target));
@@ -126,6 +119,22 @@ class Repair {
   }
 
  private:
+  // A kubelet is restarted for more than a suspicion, or by name.
+  static bool is_only_suspected(std::string_view id, const Finding& finding) {
+    return id == kKubelet && finding.confidence == Confidence::possible;
+  }
+
+  void add_with_consequences(const Finding& finding) {
+    if (!is_only_suspected(finding.id, finding)) add(finding);
+    for (const Consequence& consequence : finding.consequences) {
+      if (!has_repair(consequence.id) ||
+          is_only_suspected(consequence.id, finding)) {
+        continue;
+      }
+      add_consequence(finding, consequence.id);
+    }
+  }
+
   void add(const Finding& finding) {
     if (std::ranges::find(out_.findings, finding) != out_.findings.end()) {
       return;
@@ -133,6 +142,7 @@ class Repair {
     if (!has_repair(finding.id)) {
       if (std::ranges::find(out_.left, finding.id) == out_.left.end()) {
         out_.left.push_back(finding.id);
+        out_.left_findings.push_back(finding);
       }
       return;
     }
@@ -266,12 +276,16 @@ Result<RepairPlan> plan_edit(const host::Host& host, bool undo) {
 
 }  // namespace
 
+bool needs_probe(const RepairWish& wish) { return wish.targets.empty(); }
+
 bool has_repair(std::string_view id) {
   return id == kRevoked || id == kAtRisk || id == kLinks || id == kKubelet;
 }
 
 Result<RepairPlan> plan_repair(const host::Host& host,
                                const diagnosis::Catalogue& catalogue,
+                               examine::Gathered gathered,
+                               const Snapshot& snapshot,
                                const RepairWish& wish) {
   const bool edits = std::ranges::find(wish.targets, kRuntimeCgroupDriver) !=
                      wish.targets.end();
@@ -286,7 +300,8 @@ Result<RepairPlan> plan_repair(const host::Host& host,
                 "repairs end with the container, or with the boot");
   }
   return edits ? plan_edit(host, wish.undo)
-               : Repair(host, catalogue).plan(wish);
+               : Repair(host, catalogue, std::move(gathered), snapshot)
+                     .plan(wish);
 }
 
 }  // namespace gpuward::agent

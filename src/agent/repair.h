@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "diagnosis/catalogue.h"
+#include "examine/examine.h"
 #include "host/host.h"
 #include "model/container.h"
 #include "model/plan.h"
+#include "model/snapshot.h"
 
 namespace gpuward::agent {
 
@@ -30,6 +32,8 @@ struct RepairPlan {
   Plan plan;
   // Ids of findings that are left to people: there is no repair for them.
   std::vector<std::string> left;
+  // Those of them that were found, with what people can do.
+  std::vector<Finding> left_findings;
   // About targets that are well: "container tv has access, and it lasts".
   std::vector<std::string> well;
   std::string diff;                   // of configuration files, unified
@@ -44,11 +48,19 @@ struct RepairPlan {
 // has "applies_by: repair".
 bool has_repair(std::string_view id);
 
+// Whether the plan depends on what the driver says: of all that is wrong, not
+// of a container that is named, which must not wait for a driver that hangs.
+bool needs_probe(const RepairWish& wish);
+
+// `gathered`: what the machine says; `snapshot`: what the probe saw, or that
+// there was none.
 // Error::malformed for wishes that make no sense together;
 // Error::not_found, with what there is, for a target that is neither;
 // Error::unsupported where not all containers could be looked at.
 Result<RepairPlan> plan_repair(const host::Host& host,
                                const diagnosis::Catalogue& catalogue,
+                               examine::Gathered gathered,
+                               const Snapshot& snapshot,
                                const RepairWish& wish);
 
 }  // namespace gpuward::agent

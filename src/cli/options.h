@@ -72,6 +72,7 @@ struct ContainersOptions {
 
 struct RepairOptions {
   Common common;
+  Millis patience = 10s;
   std::vector<std::string> targets;  // findings or containers; empty: all
   bool apply = false;
   bool restart = false;  // containers may be restarted where nothing else helps

@@ -180,6 +180,9 @@ CLI::App* add_repair(CLI::App& app, RepairOptions& options) {
       ->type_name("FINDING|CONTAINER");
   verb->add_flag("--apply", options.apply,
                  "carry out the plan (default: only show it)");
+  add_duration(*verb, "--patience", options.patience,
+               "without a target: how long to wait for the driver at most; a "
+               "plain number is seconds");
   verb->add_flag("--restart", options.restart,
                  "allow restarting containers where nothing milder helps");
   verb->add_flag("--undo", options.undo,

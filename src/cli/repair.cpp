@@ -15,6 +15,7 @@
 #include "cli/node.h"
 #include "cli/options.h"
 #include "cli/screen.h"
+#include "examine/examine.h"
 #include "host/task.h"
 #include "model/json.h"
 
@@ -66,7 +67,18 @@ void print_plan(const Screen& screen, const agent::RepairPlan& repair,
                  about(refusal.subject) + refusal.what + ": " + refusal.why +
                  "\n");
   }
+  for (const Finding& finding : repair.left_findings) {
+    screen.print(
+        fmt::format("left to you: {}{}\n", about(finding.subject), finding.id));
+    for (const Remedy& remedy : finding.remedies) {
+      screen.print("    " + printable(remedy.text) + "\n");
+    }
+  }
   for (const std::string& id : repair.left) {
+    if (std::ranges::find(repair.left_findings, id, &Finding::id) !=
+        repair.left_findings.end()) {
+      continue;
+    }
     screen.print(fmt::format(
         "left to you: {}: gpuward has no repair for it; `gpuward explain {}` "
         "says what to do\n",
@@ -110,6 +122,11 @@ Json report_json(const Report& report) {
   out.set("findings", std::move(findings));
   out.set("plan", to_json(report.repair.plan));
   out.set("left", list_of(report.repair.left));
+  Json left = Json::array();
+  for (const Finding& one : report.repair.left_findings) {
+    left.push(to_json(one));
+  }
+  out.set("left_findings", std::move(left));
   out.set("well", list_of(report.repair.well));
   if (!report.repair.diff.empty()) out.set("diff", report.repair.diff);
   out.set("warnings", list_of(report.repair.warnings));
@@ -212,6 +229,22 @@ int show_or_apply(const RepairOptions& options, const host::Host& host,
   return exit_code_of(report, !options.targets.empty());
 }
 
+// As doctor looks, where the plan is of all that doctor would find.
+Snapshot snapshot_for(const agent::RepairWish& wish,
+                      const examine::Gathered& gathered, const host::Host& host,
+                      const RepairOptions& options) {
+  if (!agent::needs_probe(wish) || examine::has_no_nvidia_hardware(gathered)) {
+    return examine::unprobed_snapshot(host, "not asked", wall_now());
+  }
+  WaitLine line;
+  Look look = look_at(host, options.patience,
+                      [&line](const Probe& probe, Millis waited) {
+                        if (waited > 1s) line.show(waiting_for(probe, waited));
+                      });
+  line.clear();
+  return std::move(look.snapshot);
+}
+
 int exit_code_of(const Error& planning) {
   const bool wrong_usage = planning.kind == Error::Kind::not_found ||
                            planning.kind == Error::Kind::malformed;
@@ -237,10 +270,13 @@ int repair(const RepairOptions& options) {
       return nothing_was_done(report, options.common.json, finished.error());
     }
   }
+  const agent::RepairWish wish{.targets = options.targets,
+                               .allow_restart = options.restart,
+                               .undo = options.undo};
+  examine::Gathered gathered = examine::gather(*host);
+  const Snapshot snapshot = snapshot_for(wish, gathered, *host, options);
   auto planned = agent::plan_repair(*host, knowledge->catalogue,
-                                    {.targets = options.targets,
-                                     .allow_restart = options.restart,
-                                     .undo = options.undo});
+                                    std::move(gathered), snapshot, wish);
   if (!planned) {
     complain(planned.error().text);
     return exit_code_of(planned.error());
