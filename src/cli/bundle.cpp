@@ -156,7 +156,7 @@ int write_out(const BundleOptions& options, const bundle::Taken& taken) {
     Json index = taken.index;
     index.set("file", path);
     index.set("packed_bytes", static_cast<int64_t>(taken.packed.size()));
-    screen.print(index.dump(2) + "\n");
+    screen.print_raw(index.dump(2) + "\n");
   } else if (!to_stdout(options)) {
     print_summary(screen, path, taken);
   }

@@ -99,7 +99,8 @@ void print_containers(const Screen& screen,
                       const std::vector<Container>& containers,
                       const std::vector<Gap>& gaps) {
   if (containers.empty() && gaps.empty()) {
-    screen.print("no running container was given an NVIDIA device\n");
+    screen.print_wrapped("no running container was given an NVIDIA device",
+                         {.hang = 2});
   }
   size_t width = 9;
   size_t nodes = 12;
@@ -120,11 +121,12 @@ void print_containers(const Screen& screen,
                     nodes, now_in_words(one), lasts_in_words(one)));
     screen.print(screen.paint(row, colour_of(one)) + "\n");
     for (const std::string& why : reasons(one)) {
-      screen.print("    " + printable(why, 600) + "\n");
+      screen.print_wrapped(printable(why, 600), {.indent = 4, .hang = 4});
     }
   }
   for (const Gap& gap : gaps) {
-    screen.print(fmt::format("? {}: {}\n", gap.source, printable(gap.why)));
+    screen.print_wrapped(
+        fmt::format("? {}: {}", gap.source, printable(gap.why)), {.hang = 2});
   }
 }
 

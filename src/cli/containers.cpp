@@ -19,7 +19,8 @@ int show_once(const ContainersOptions& options, const host::Host& host) {
   const Screen screen;
   const containers::ContainerLook look = containers::look_at_containers(host);
   if (options.common.json) {
-    screen.print(containers_json(look.containers, look.gaps).dump(2) + "\n");
+    screen.print_raw(containers_json(look.containers, look.gaps).dump(2) +
+                     "\n");
   } else {
     print_containers(screen, look.containers, look.gaps);
   }

@@ -20,7 +20,7 @@ int print(const DoctorOptions& options, const Patient& patient,
           const Diagnosis& diagnosis) {
   const Screen screen;
   if (options.common.json) {
-    screen.print(report_json(patient, diagnosis).dump(2) + "\n");
+    screen.print_raw(report_json(patient, diagnosis).dump(2) + "\n");
   } else {
     print_report(screen, patient, diagnosis, wall_now());
   }
@@ -62,6 +62,7 @@ int doctor_on_host(const DoctorOptions& options, const host::Host& host,
     return answer_why_of(options, catalogue, collection, look.snapshot);
   }
   Patient patient = patient_of(look.snapshot, collection);
+  patient.is_live = true;
   Diagnosis diagnosis =
       examine::diagnose(catalogue, collection, look.snapshot, wall_now());
   add_left_out(knowledge, diagnosis);

@@ -43,7 +43,7 @@ int report(const DoctorOptions& options, const Knowledge& knowledge,
   patient.took = BootClock::now() - started;
   const Screen screen;
   if (options.common.json) {
-    screen.print(report_json(patient, diagnosis).dump(2) + "\n");
+    screen.print_raw(report_json(patient, diagnosis).dump(2) + "\n");
   } else {
     // Times are told from when it was seen.
     print_report(screen, patient, diagnosis, seen.now);

@@ -295,7 +295,7 @@ int doctor_on_logs(const DoctorOptions& options, const Knowledge& knowledge) {
   patient.took = BootClock::now() - started;
   const Screen screen;
   if (options.common.json) {
-    screen.print(report_json(patient, diagnosis).dump(2) + "\n");
+    screen.print_raw(report_json(patient, diagnosis).dump(2) + "\n");
   } else {
     print_report(screen, patient, diagnosis, wall_now());
   }

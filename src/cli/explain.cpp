@@ -39,21 +39,28 @@ void add_facts(const std::string& line, diagnosis::Explanation& explanation) {
 }
 
 void print(const Screen& screen, const diagnosis::Explanation& explanation) {
-  screen.print(screen.paint(explanation.title, Colour::bold) + "\n");
+  screen.print_wrapped(
+      explanation.title,
+      {.hang = 2, .lead = explanation.title, .colour = Colour::bold});
   for (const std::string& paragraph : explanation.paragraphs) {
-    screen.print("\n" + paragraph + "\n");
+    screen.print("\n");
+    for (const std::string_view line : split(paragraph, '\n')) {
+      screen.print_wrapped(line, {});
+    }
   }
   if (!explanation.remedies.empty())
     screen.print("\nWhat to do, mildest first:\n");
   for (const Remedy& remedy : explanation.remedies) {
-    screen.print("  - " + remedy.text + "\n");
+    screen.print_wrapped("- " + remedy.text, {.indent = 2, .hang = 4});
   }
   if (!explanation.faults.empty() && explanation.kind != "fault") {
-    screen.print("\nSee: gpuward explain " + join(explanation.faults) + "\n");
+    screen.print("\n");
+    screen.print_wrapped("See: gpuward explain " + join(explanation.faults),
+                         {.hang = 2});
   }
   if (!explanation.sources.empty()) screen.print("\nSources:\n");
   for (const std::string& source : explanation.sources) {
-    screen.print("  - " + source + "\n");
+    screen.print_wrapped("- " + source, {.indent = 2, .hang = 4});
   }
 }
 
@@ -74,7 +81,7 @@ int explain(const ExplainOptions& options) {
   if (of_line) add_facts(words, explanation);
   const Screen screen;
   if (options.common.json) {
-    screen.print(to_json(explanation).dump(2) + "\n");
+    screen.print_raw(to_json(explanation).dump(2) + "\n");
   } else {
     print(screen, explanation);
   }

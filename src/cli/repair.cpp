@@ -35,10 +35,15 @@ std::string about(const Subject& subject) {
   return words.empty() ? "" : words + ": ";
 }
 
+std::string disruption_of(const Remedy& remedy) {
+  if (remedy.disrupts == Remedy::Disrupts::nothing) return "";
+  return fmt::format(" (disrupts the {})", name_of(remedy.disrupts));
+}
+
 void print_plan(const Screen& screen, const agent::RepairPlan& repair,
                 bool apply) {
   for (const std::string& text : repair.well) {
-    screen.print(printable(text) + "\n");
+    screen.print_wrapped(printable(text), {.hang = 2});
   }
   if (!repair.plan.steps.empty()) {
     screen.print(screen.paint(
@@ -47,31 +52,37 @@ void print_plan(const Screen& screen, const agent::RepairPlan& repair,
   }
   for (size_t i = 0; i < repair.plan.steps.size(); ++i) {
     const Step& step = repair.plan.steps[i];
-    screen.print(fmt::format(
-        "  {}. {}{}   disrupts: {}{}\n", i + 1, about(step.subject),
+    const std::string line = fmt::format(
+        "{}. {}{}   disrupts: {}{}", i + 1, about(step.subject),
         printable(step.text), name_of(step.disrupts),
         step.only_if_failed
             ? fmt::format("; only if step {} fails", *step.only_if_failed + 1)
-            : ""));
+            : "");
+    screen.print_wrapped(line, {.indent = 2, .hang = 5});
   }
-  screen.print(repair.diff);
+  screen.print_raw(repair.diff);
   for (const std::string& text : repair.warnings) {
-    screen.print(screen.paint("mind: ", Colour::yellow) + printable(text) +
-                 "\n");
+    screen.print_wrapped(
+        "mind: " + printable(text),
+        {.hang = 2, .lead = "mind:", .colour = Colour::yellow});
   }
   for (const std::string& text : repair.then) {
-    screen.print("then, by you: " + printable(text) + "\n");
+    screen.print_wrapped("then, by you: " + printable(text), {.hang = 2});
   }
   for (const Refusal& refusal : repair.plan.refusals) {
-    screen.print(screen.paint("not done: ", Colour::yellow) +
-                 about(refusal.subject) + refusal.what + ": " + refusal.why +
-                 "\n");
+    screen.print_wrapped(
+        fmt::format("not done: {}{}: {}", about(refusal.subject), refusal.what,
+                    refusal.why),
+        {.hang = 2, .lead = "not done:", .colour = Colour::yellow});
   }
   for (const Finding& finding : repair.left_findings) {
-    screen.print(
-        fmt::format("left to you: {}{}\n", about(finding.subject), finding.id));
+    screen.print_wrapped(
+        fmt::format("left to you: {}{}", about(finding.subject), finding.id),
+        {.hang = 2});
     for (const Remedy& remedy : finding.remedies) {
-      screen.print("    " + printable(remedy.text) + "\n");
+      screen.print_wrapped(
+          "- " + printable(remedy.text) + disruption_of(remedy),
+          {.indent = 4, .hang = 6});
     }
   }
   for (const std::string& id : repair.left) {
@@ -79,14 +90,16 @@ void print_plan(const Screen& screen, const agent::RepairPlan& repair,
         repair.left_findings.end()) {
       continue;
     }
-    screen.print(fmt::format(
-        "left to you: {}: gpuward has no repair for it; `gpuward explain {}` "
-        "says what to do\n",
-        id, id));
+    screen.print_wrapped(
+        fmt::format("left to you: {}: gpuward has no repair for it; `gpuward "
+                    "explain {}` says what to do",
+                    id, id),
+        {.hang = 2});
   }
   for (const std::string& why : repair.unknown) {
-    screen.print(screen.paint("not known: ", Colour::yellow) +
-                 "whether there is more to repair: " + printable(why) + "\n");
+    screen.print_wrapped(
+        "not known: whether there is more to repair: " + printable(why),
+        {.hang = 2, .lead = "not known:", .colour = Colour::yellow});
   }
 }
 
@@ -205,7 +218,7 @@ Result<void> apply(const host::Host& host, const Screen& screen, bool json,
 }
 
 int nothing_was_done(const Report& report, bool json, const Error& error) {
-  if (json) Screen().print(report_json(report).dump(2) + "\n");
+  if (json) Screen().print_raw(report_json(report).dump(2) + "\n");
   complain("nothing was done: " + error.text);
   return kWarning;
 }
@@ -225,7 +238,7 @@ int show_or_apply(const RepairOptions& options, const host::Host& host,
     const auto applied = apply(host, screen, json, report);
     if (!applied) return nothing_was_done(report, json, applied.error());
   }
-  if (json) screen.print(report_json(report).dump(2) + "\n");
+  if (json) screen.print_raw(report_json(report).dump(2) + "\n");
   return exit_code_of(report, !options.targets.empty());
 }
 

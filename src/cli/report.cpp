@@ -2,17 +2,15 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "base/text.h"
+#include "base/wrap.h"
+#include "cli/next.h"
 #include "cli/options.h"
 #include "containers/container_json.h"
 #include "model/json.h"
 
 namespace gpuward::cli {
 namespace {
-
-constexpr size_t kTextWidth = 92;
 
 struct Mark {
   std::string_view sign;
@@ -31,35 +29,14 @@ Mark mark_of(Severity severity) {
   return {"·", Colour::plain};
 }
 
-// Columns, not bytes: continuation bytes of UTF-8 take no place.
-size_t width_of(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 // "    label     text", further lines of the text under the first.
 void print_row(const Screen& screen, std::string_view label,
                std::string_view text, std::string_view tail = {}) {
   constexpr size_t kIndent = 14;
-  std::string line = fmt::format("    {:<10}", label);
-  size_t column = kIndent;
-  const auto flush = [&] {
-    while (line.ends_with(' ')) line.pop_back();
-    screen.print(line + "\n");
-    line = std::string(kIndent, ' ');
-    column = kIndent;
-  };
-  for (const std::string_view word : words(text)) {
-    const size_t width = width_of(word) + 1;
-    if (column + width > kTextWidth + kIndent && column > kIndent) flush();
-    line += fmt::format("{} ", word);
-    column += width;
-  }
-  if (!tail.empty()) {
-    line += screen.paint(fmt::format(" [{}]", tail), Colour::faint);
-  }
-  flush();
+  screen.print(fmt::format("    {:<10}", label));
+  const std::string end = tail.empty() ? "" : fmt::format("[{}]", tail);
+  screen.print_wrapped(fmt::format("{} {}", text, end),
+                       {.indent = 0, .hang = kIndent, .tail = end});
 }
 
 std::string where_of(const Evidence& evidence) {
@@ -95,8 +72,29 @@ void print_since(const Screen& screen, const Finding& finding, Wall now) {
                               : to_iso(*finding.since).substr(0, 16) + "Z"));
 }
 
-void print_finding(const Screen& screen, const Finding& finding, Wall now) {
+// On one line where it fits; else the title goes on below the id.
+void print_title(const Screen& screen, const Finding& finding,
+                 const std::string& title) {
   const Mark mark = mark_of(finding.severity);
+  const std::string_view sure = name_of(finding.confidence);
+  const std::string line = fmt::format("{} {}   {}   {}", mark.sign, finding.id,
+                                       printable(title), sure);
+  screen.print("\n");
+  if (columns_of(screen.shown(line)) <= screen.width()) {
+    screen.print(
+        fmt::format("{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
+                    screen.paint(finding.id, Colour::bold), printable(title),
+                    screen.paint(sure, Colour::faint)));
+    return;
+  }
+  screen.print(fmt::format("{} {}\n", screen.paint(mark.sign, mark.colour),
+                           screen.paint(finding.id, Colour::bold)));
+  const std::string end = fmt::format("[{}]", sure);
+  screen.print_wrapped(fmt::format("{} {}", printable(title), end),
+                       {.indent = 2, .hang = 2, .tail = end});
+}
+
+void print_finding(const Screen& screen, const Finding& finding, Wall now) {
   std::string title = finding.title;
   const bool is_named = finding.subject.kind == Subject::Kind::container &&
                         title.find(finding.subject.name) != std::string::npos;
@@ -107,10 +105,7 @@ void print_finding(const Screen& screen, const Finding& finding, Wall now) {
   if (!finding.host.empty() && finding.host != finding.subject.name) {
     title = finding.host + ": " + title;
   }
-  screen.print(
-      fmt::format("\n{} {}   {}   {}\n", screen.paint(mark.sign, mark.colour),
-                  screen.paint(finding.id, Colour::bold), printable(title),
-                  screen.paint(name_of(finding.confidence), Colour::faint)));
+  print_title(screen, finding, title);
   print_since(screen, finding, now);
   std::string_view label = "because";
   for (const Evidence& evidence : finding.evidence) {
@@ -181,23 +176,30 @@ Json report_json(const Patient& patient, const Diagnosis& diagnosis) {
 
 void print_report(const Screen& screen, const Patient& patient,
                   const Diagnosis& diagnosis, Wall now) {
-  std::string head = screen.paint(printable(patient.name), Colour::bold);
+  const std::string name = printable(patient.name);
+  const Screen::Layout layout{.hang = 2, .lead = name, .colour = Colour::bold};
+  std::string head = name;
   for (const std::string& about : patient.about) {
     head += " · " + printable(about);
   }
   if (!patient.has_hardware) {
-    screen.print(head +
-                 "\nno NVIDIA hardware here: no such PCI device, no "
-                 "module, no device node\n");
+    screen.print_wrapped(head, layout);
+    screen.print_wrapped(
+        "no NVIDIA hardware here: no such PCI device, no module, no device "
+        "node",
+        {});
     return;
   }
   head += fmt::format(" · {} checks in {}", check_count(diagnosis.checks),
                       to_words(patient.took));
-  screen.print(head + "\n");
+  screen.print_wrapped(head, layout);
   for (const Finding& finding : diagnosis.findings) {
     print_finding(screen, finding, now);
   }
   print_checks(screen, diagnosis.checks);
+  if (const auto next = next_command(diagnosis, patient.is_live)) {
+    screen.print_wrapped("next: " + *next, {.hang = 2});
+  }
 }
 
 int exit_code_of(const Diagnosis& diagnosis) {

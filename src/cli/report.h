@@ -18,6 +18,7 @@ struct Patient {
   std::vector<std::string>
       about;  // "8 × NVIDIA H20", "driver 570.158.01 (open)"
   bool has_hardware = true;
+  bool is_live = false;  // this machine, now
   Millis took{0};
   Json host;  // the same for machines
   std::vector<Probe> probes;

@@ -1,12 +1,15 @@
 #include "cli/screen.h"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "base/text.h"
+#include "base/wrap.h"
 
 namespace gpuward::cli {
 namespace {
@@ -29,24 +32,84 @@ std::string_view code_of(Colour colour) {
   return "";
 }
 
+// Empty where it is not set.
+std::string_view environment(const char* name) {
+  const char* value = ::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string_view() : value;
+}
+
 bool wants_no_colour() {
-  const char* value = ::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
-  return value != nullptr && *value != '\0';
+  return !environment("NO_COLOR").empty() || environment("TERM") == "dumb";
+}
+
+// As setlocale(3) chooses; a name without a codeset, such as C, is ASCII. With
+// none of the three set, as under a service manager, a reader is a log: UTF-8.
+bool locale_is_ascii() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string locale = to_lower(environment(name));
+    if (locale.empty()) continue;
+    return locale.find("utf-8") == std::string::npos &&
+           locale.find("utf8") == std::string::npos;
+  }
+  return false;
+}
+
+size_t columns_of_terminal() {
+  // Whoever searches a file for a sentence shall find it on one line.
+  constexpr size_t kNoTerminal = 200;
+  if (const auto told = to_number<size_t>(environment("COLUMNS"))) {
+    return *told;
+  }
+  winsize size{};
+  const bool known =
+      ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kNoTerminal;
 }
 
 }  // namespace
 
 Screen::Screen()
     : terminal_(::isatty(STDOUT_FILENO) == 1),
-      colour_(terminal_ && !wants_no_colour()) {}
+      colour_(terminal_ && !wants_no_colour()),
+      ascii_(locale_is_ascii()),
+      width_(std::clamp<size_t>(columns_of_terminal(), 40, 200)) {}
 
 std::string Screen::paint(std::string_view text, Colour colour) const {
   if (!colour_ || colour == Colour::plain) return std::string(text);
   return fmt::format("{}{}\x1b[0m", code_of(colour), text);
 }
 
-void Screen::print(std::string_view text) const {
+std::string Screen::shown(std::string_view text) const {
+  return ascii_ ? to_ascii(text) : std::string(text);
+}
+
+void Screen::print(std::string_view text) const { print_raw(shown(text)); }
+
+void Screen::print_raw(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void Screen::print_wrapped(std::string_view text, const Layout& layout) const {
+  const std::string lead = shown(layout.lead);
+  const std::string tail = shown(layout.tail);
+  const auto lines =
+      wrap(shown(text), width_ - std::max(layout.indent, layout.hang));
+  std::string out;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    std::string_view line = lines[i];
+    out.append(i == 0 ? layout.indent : layout.hang, ' ');
+    if (i == 0 && !lead.empty() && line.starts_with(lead)) {
+      out += paint(lead, layout.colour);
+      line.remove_prefix(lead.size());
+    }
+    const bool ends =
+        i + 1 == lines.size() && !tail.empty() && line.ends_with(tail);
+    if (ends) line.remove_suffix(tail.size());
+    out += line;
+    if (ends) out += paint(tail, Colour::faint);
+    out += '\n';
+  }
+  print_raw(out);
 }
 
 WaitLine::WaitLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}

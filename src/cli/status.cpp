@@ -220,7 +220,7 @@ int status(const StatusOptions& options) {
   const Snapshot snapshot = snapshot_of(*host, options);
   const Screen screen;
   if (options.common.json) {
-    screen.print(to_json(snapshot).dump(2) + "\n");
+    screen.print_raw(to_json(snapshot).dump(2) + "\n");
   } else if (options.list) {
     print_list(screen, snapshot);
     if (!answers(snapshot) && snapshot.gpus.empty()) {

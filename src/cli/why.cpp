@@ -11,7 +11,6 @@
 namespace gpuward::cli {
 namespace {
 
-constexpr size_t kTextWidth = 100;
 constexpr size_t kStep = 4;  // of indentation
 constexpr size_t kShownNames = 4;
 
@@ -50,36 +49,17 @@ Mark mark_of(diagnosis::Truth truth) {
   return {"?", Colour::yellow};
 }
 
-size_t columns(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 // `sign text [tail]`, `indent` columns in, wrapped under the text.
 void print_row(const Screen& screen, size_t indent, std::string_view sign,
                Colour colour, std::string_view text,
                const std::string& tail = {}) {
-  const size_t margin = indent + (sign.empty() ? 0 : 2);
-  std::string line(indent, ' ');
-  if (!sign.empty()) line += screen.paint(sign, colour) + " ";
-  size_t column = margin;
-  const auto put = [&](std::string_view piece, Colour how) {
-    const size_t width = columns(piece);
-    const bool first = column == margin;
-    if (!first && column + 1 + width > kTextWidth) {
-      line += "\n" + std::string(margin, ' ');
-      column = margin;
-    } else if (!first) {
-      line += ' ';
-      ++column;
-    }
-    line += screen.paint(piece, how);
-    column += width;
-  };
-  for (const std::string_view word : words(text)) put(word, Colour::plain);
-  if (!tail.empty()) put("[" + tail + "]", Colour::faint);
-  screen.print(line + "\n");
+  const std::string end = tail.empty() ? "" : "[" + tail + "]";
+  screen.print_wrapped(fmt::format("{} {} {}", sign, text, end),
+                       {.indent = indent,
+                        .hang = indent + (sign.empty() ? 0 : 2),
+                        .lead = sign,
+                        .colour = colour,
+                        .tail = end});
 }
 
 // "kern.log:12, 2026-01-25 04:11:10Z"
@@ -96,7 +76,8 @@ std::string where_of(const Evidence& evidence) {
 
 // Of evidence about one GPU or container, whose it is.
 std::string text_of(const Evidence& evidence) {
-  const std::string text = printable(evidence.text, 400);
+  std::string text = printable(evidence.text, 400);
+  if (evidence.times > 1) text += fmt::format(" ({} times)", evidence.times);
   const std::string about = gpuward::in_words(evidence.subject);
   const bool told = evidence.key.empty() || about.empty() ||
                     text.find(evidence.subject.name) != std::string::npos;
@@ -389,7 +370,7 @@ int answer_why(const DoctorOptions& options,
   Json list = Json::array();
   for (const Answer& one : answers) list.push(to_json(one));
   out.set("why", std::move(list));
-  screen.print(out.dump(2) + "\n");
+  screen.print_raw(out.dump(2) + "\n");
   return code;
 }
 
