@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "action/create_links.h"
 #include "agent/cgroup_driver.h"
@@ -125,7 +126,14 @@ class Repair {
   }
 
   void add_with_consequences(const Finding& finding) {
-    if (!is_only_suspected(finding.id, finding)) add(finding);
+    if (is_only_suspected(finding.id, finding)) {
+      out_.warnings.push_back(
+          "that the kubelet waits for its device plugin is only suspected: "
+          "`gpuward repair " +
+          finding.id + "` plans for it all the same");
+    } else {
+      add(finding);
+    }
     for (const Consequence& consequence : finding.consequences) {
       if (!has_repair(consequence.id) ||
           is_only_suspected(consequence.id, finding)) {
@@ -235,7 +243,7 @@ class Repair {
     for (Refusal& refusal : planned.plan.refusals) {
       out_.plan.refusals.push_back(std::move(refusal));
     }
-    out_.warnings = std::move(planned.warnings);
+    std::ranges::move(planned.warnings, std::back_inserter(out_.warnings));
     out_.then = std::move(planned.then);
   }
 
