@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "containers/cdi.h"
 #include "containers/cgroups.h"
+#include "containers/container_json.h"
 #include "containers/device_rules.h"
 #include "containers/device_verdict.h"
 #include "containers/docker.h"
@@ -136,7 +137,7 @@ void device_rules(std::string_view bytes) {
         containers::parse_device_rule(line.substr(allow ? 0 : 1), allow);
     list.emplace_back(line);
     if (!rule) continue;
-    must(rule->major_number.value_or(0) <= kMaxMajor &&
+    must(rule->major_number.value_or(0) <= containers::kMaxMajor &&
              rule->minor_number.value_or(0) <= containers::kMaxMinor,
          "numbers that Linux has");
     must(containers::tidy_access(rule->access) == rule->access,
@@ -165,7 +166,8 @@ void device_program(std::string_view bytes) {
   }
   for (const uint32_t minor_number : {0U, 255U}) {
     const containers::DeviceQuestion question{
-        kAskRead | kAskWrite, kCharacterDevice, 195, minor_number};
+        containers::kAskRead | containers::kAskWrite,
+        containers::kCharacterDevice, 195, minor_number};
     must(verdict_of(program, question) == verdict_of(program, question),
          "a program gives the same answer twice");
   }
@@ -184,7 +186,7 @@ void found(std::string_view bytes) {
   for (const Container& container : once.containers) {
     nodes_in_words(container);
     in_words(container);
-    to_json(container);
+    containers::to_json(container);
   }
 }
 
